@@ -2152,7 +2152,7 @@ export interface components {
         };
         /**
          * ErrorAnswer
-         * @description Every error, on every path.
+         * @description Every error, on every path; but for what the gateway answers by itself.
          */
         ErrorAnswer: {
             /**
@@ -2284,6 +2284,17 @@ export interface components {
              * @example user@gmail.com
              */
             email: string;
+        };
+        /**
+         * GatewayRefusal
+         * @description What API Gateway answers by itself, before any function is asked: no code, and no X-Request-Id.
+         */
+        GatewayRefusal: {
+            /**
+             * Message
+             * @description The gateway's own words
+             */
+            message: string;
         };
         /**
          * HealthView
@@ -4126,7 +4137,13 @@ export interface components {
         };
     };
     responses: never;
-    parameters: never;
+    parameters: {
+        /**
+         * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+         * @example phone-7.start-41
+         */
+        ClientRequestId: string;
+    };
     requestBodies: never;
     headers: never;
     pathItems: never;
@@ -4136,7 +4153,13 @@ export interface operations {
     show_account_api_v1_account_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4157,7 +4180,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4180,7 +4203,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4188,7 +4211,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -4203,15 +4226,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -4226,12 +4249,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4249,7 +4272,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4257,7 +4280,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -4272,12 +4295,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4295,7 +4318,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4303,7 +4326,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -4318,15 +4341,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -4341,15 +4364,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -4364,12 +4387,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -4383,6 +4406,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -4410,7 +4438,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4435,7 +4463,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4443,7 +4471,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4460,15 +4488,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4485,12 +4513,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4510,7 +4538,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4535,7 +4563,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4543,7 +4571,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4560,12 +4588,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4585,7 +4613,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4610,7 +4638,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4618,7 +4646,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4635,15 +4663,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4660,15 +4688,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4685,12 +4713,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -4700,7 +4728,13 @@ export interface operations {
             query?: {
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4721,7 +4755,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4744,7 +4778,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4752,7 +4786,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -4767,15 +4801,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -4790,12 +4824,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4813,7 +4847,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4821,7 +4855,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -4836,12 +4870,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4859,7 +4893,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4867,7 +4901,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -4882,15 +4916,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -4905,15 +4939,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -4928,12 +4962,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -4941,7 +4975,13 @@ export interface operations {
     show_api_v1_account_keys_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4962,7 +5002,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4985,7 +5025,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4993,7 +5033,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5008,15 +5048,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -5031,15 +5071,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -5054,12 +5094,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5077,7 +5117,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5085,7 +5125,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -5100,15 +5140,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -5123,15 +5163,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -5146,12 +5186,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5165,6 +5205,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -5192,7 +5237,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5217,7 +5262,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5225,7 +5270,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5242,15 +5287,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5267,12 +5312,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
@@ -5292,7 +5337,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5300,7 +5345,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5317,12 +5362,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5342,7 +5387,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5367,7 +5412,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5375,7 +5420,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5392,15 +5437,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5417,15 +5462,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5442,12 +5487,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5455,7 +5500,13 @@ export interface operations {
     revoke_api_v1_account_keys__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -5478,7 +5529,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5501,7 +5552,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5509,7 +5560,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5524,15 +5575,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -5547,12 +5598,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -5570,7 +5621,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5578,7 +5629,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -5593,12 +5644,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5616,7 +5667,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5624,7 +5675,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -5639,15 +5690,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -5662,15 +5713,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -5685,12 +5736,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5698,7 +5749,13 @@ export interface operations {
     show_shared_api_v1_account_shared_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -5719,7 +5776,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5742,7 +5799,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5750,7 +5807,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5765,15 +5822,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -5788,15 +5845,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -5811,12 +5868,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5834,7 +5891,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5842,7 +5899,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -5857,15 +5914,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -5880,15 +5937,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -5903,12 +5960,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5922,6 +5979,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -5949,7 +6011,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5974,7 +6036,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5982,7 +6044,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5999,15 +6061,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6024,12 +6086,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6049,7 +6111,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6074,7 +6136,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6082,7 +6144,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6099,12 +6161,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6124,7 +6186,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6149,7 +6211,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6157,7 +6219,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6174,15 +6236,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6199,15 +6261,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6224,12 +6286,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -6237,7 +6299,13 @@ export interface operations {
     leave_api_v1_account_shared__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -6260,7 +6328,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6283,7 +6351,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6291,7 +6359,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -6306,15 +6374,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -6329,12 +6397,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6352,7 +6420,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6360,7 +6428,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -6375,12 +6443,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6398,7 +6466,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6406,7 +6474,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -6421,15 +6489,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -6444,15 +6512,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -6467,12 +6535,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -6480,7 +6548,13 @@ export interface operations {
     show_viewers_api_v1_account_viewers_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -6501,7 +6575,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6524,7 +6598,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6532,7 +6606,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -6547,15 +6621,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -6570,15 +6644,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -6593,12 +6667,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6616,7 +6690,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6624,7 +6698,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -6639,15 +6713,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -6662,15 +6736,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -6685,12 +6759,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -6704,6 +6778,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -6731,7 +6810,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6756,7 +6835,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6764,7 +6843,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6781,15 +6860,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6806,12 +6885,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6831,7 +6910,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6856,7 +6935,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6864,7 +6943,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6881,12 +6960,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6906,7 +6985,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6931,7 +7010,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6939,7 +7018,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6956,15 +7035,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6981,15 +7060,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7006,12 +7085,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7019,7 +7098,13 @@ export interface operations {
     revoke_api_v1_account_viewers__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -7042,7 +7127,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7065,7 +7150,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7073,7 +7158,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -7088,15 +7173,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -7111,12 +7196,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -7134,7 +7219,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7142,7 +7227,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -7157,12 +7242,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7180,7 +7265,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7188,7 +7273,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -7203,15 +7288,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -7226,15 +7311,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -7249,12 +7334,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7262,7 +7347,13 @@ export interface operations {
     show_health_api_v1_admin_health_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7283,7 +7374,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7306,7 +7397,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7314,7 +7405,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -7329,15 +7420,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -7352,15 +7443,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -7375,12 +7466,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7398,7 +7489,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7406,7 +7497,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -7421,15 +7512,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -7444,15 +7535,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -7467,12 +7558,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7486,6 +7577,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -7513,7 +7609,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7538,7 +7634,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7546,7 +7642,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7563,15 +7659,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7588,12 +7684,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -7613,7 +7709,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7621,7 +7717,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7638,12 +7734,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7663,7 +7759,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7688,7 +7784,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7696,7 +7792,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7713,15 +7809,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7738,15 +7834,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7763,12 +7859,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7782,6 +7878,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -7809,7 +7910,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7834,7 +7935,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7842,7 +7943,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7859,15 +7960,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7884,12 +7985,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -7909,7 +8010,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7917,7 +8018,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7934,12 +8035,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7959,7 +8060,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7984,7 +8085,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7992,7 +8093,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8009,15 +8110,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8034,15 +8135,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8059,12 +8160,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8078,7 +8179,13 @@ export interface operations {
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -8099,7 +8206,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8122,7 +8229,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8130,7 +8237,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -8145,15 +8252,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -8168,15 +8275,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -8191,12 +8298,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8214,7 +8321,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8222,7 +8329,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -8237,15 +8344,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -8260,15 +8367,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -8283,12 +8390,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8296,7 +8403,13 @@ export interface operations {
     show_user_api_v1_admin_users__id__get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -8319,7 +8432,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8342,7 +8455,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8350,7 +8463,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -8365,15 +8478,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -8388,12 +8501,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8411,7 +8524,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8419,7 +8532,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -8434,12 +8547,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8457,7 +8570,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8465,7 +8578,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -8480,15 +8593,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -8503,15 +8616,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -8526,12 +8639,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8545,6 +8658,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -8574,7 +8692,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8599,7 +8717,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8607,7 +8725,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8624,15 +8742,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8649,12 +8767,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8674,7 +8792,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8699,7 +8817,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8707,7 +8825,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8724,12 +8842,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8749,7 +8867,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8774,7 +8892,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8782,7 +8900,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8799,15 +8917,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8824,15 +8942,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8849,12 +8967,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8868,6 +8986,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -8897,7 +9020,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8922,7 +9045,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8930,7 +9053,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8947,15 +9070,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8972,12 +9095,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8997,7 +9120,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9022,7 +9145,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9030,7 +9153,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9047,12 +9170,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9072,7 +9195,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9097,7 +9220,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9105,7 +9228,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9122,15 +9245,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9147,15 +9270,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9172,12 +9295,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -9191,6 +9314,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -9220,7 +9348,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9245,7 +9373,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9253,7 +9381,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9270,15 +9398,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9295,12 +9423,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9320,7 +9448,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9345,7 +9473,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9353,7 +9481,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9370,12 +9498,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9395,7 +9523,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9420,7 +9548,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9428,7 +9556,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9445,15 +9573,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9470,15 +9598,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9495,12 +9623,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -9514,6 +9642,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -9543,7 +9676,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9568,7 +9701,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9576,7 +9709,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9593,15 +9726,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9618,12 +9751,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9643,7 +9776,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9668,7 +9801,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9676,7 +9809,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9693,12 +9826,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9718,7 +9851,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9743,7 +9876,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9751,7 +9884,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9768,15 +9901,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9793,15 +9926,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9818,12 +9951,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -9831,7 +9964,13 @@ export interface operations {
     show_devices_api_v1_auth_devices_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -9852,7 +9991,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9875,7 +10014,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9883,7 +10022,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -9898,15 +10037,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -9921,15 +10060,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -9944,12 +10083,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9967,7 +10106,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9975,7 +10114,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -9990,15 +10129,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -10013,15 +10152,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -10036,12 +10175,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10049,7 +10188,13 @@ export interface operations {
     end_all_devices_api_v1_auth_devices_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -10070,7 +10215,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10093,7 +10238,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10101,7 +10246,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -10116,15 +10261,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -10139,15 +10284,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -10162,12 +10307,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10185,7 +10330,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10193,7 +10338,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -10208,15 +10353,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -10231,15 +10376,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -10254,12 +10399,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10267,7 +10412,13 @@ export interface operations {
     end_device_api_v1_auth_devices__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -10290,7 +10441,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10313,7 +10464,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10321,7 +10472,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -10336,15 +10487,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -10359,12 +10510,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -10382,7 +10533,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10390,7 +10541,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -10405,12 +10556,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10428,7 +10579,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10436,7 +10587,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -10451,15 +10602,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -10474,15 +10625,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -10497,12 +10648,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10516,6 +10667,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -10543,7 +10699,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10568,7 +10724,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10576,7 +10732,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10593,15 +10749,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10618,12 +10774,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -10643,7 +10799,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10668,7 +10824,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10676,7 +10832,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10693,12 +10849,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10718,7 +10874,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10743,7 +10899,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10751,7 +10907,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10768,15 +10924,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10793,15 +10949,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10818,12 +10974,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10831,7 +10987,13 @@ export interface operations {
     verify_api_v1_auth_email_verify_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -10846,7 +11008,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10859,7 +11021,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10872,7 +11034,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10880,17 +11042,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10898,7 +11060,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10906,43 +11068,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10950,7 +11112,13 @@ export interface operations {
     log_in_api_v1_auth_login_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -10965,7 +11133,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10978,7 +11146,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10991,7 +11159,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11004,7 +11172,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11012,17 +11180,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11030,7 +11198,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11038,43 +11206,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11082,7 +11250,13 @@ export interface operations {
     log_out_api_v1_auth_logout_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11097,7 +11271,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11110,7 +11284,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11123,7 +11297,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11131,17 +11305,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11149,7 +11323,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11157,30 +11331,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11194,6 +11381,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -11221,7 +11413,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11246,7 +11438,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11254,7 +11446,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11271,15 +11463,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11296,12 +11488,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -11321,7 +11513,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11346,7 +11538,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11354,7 +11546,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11371,12 +11563,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11396,7 +11588,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11421,7 +11613,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11429,7 +11621,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11446,15 +11638,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11471,15 +11663,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11496,12 +11688,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11509,7 +11701,13 @@ export interface operations {
     forget_api_v1_auth_password_forgot_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11524,7 +11722,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11537,7 +11735,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11545,17 +11743,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11563,7 +11761,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11571,43 +11769,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11615,7 +11813,13 @@ export interface operations {
     reset_api_v1_auth_password_reset_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11630,7 +11834,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11643,7 +11847,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11651,17 +11855,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11669,7 +11873,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11677,43 +11881,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11721,7 +11925,13 @@ export interface operations {
     refresh_api_v1_auth_refresh_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11736,7 +11946,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11749,7 +11959,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11762,7 +11972,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11770,17 +11980,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11788,7 +11998,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11796,30 +12006,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11827,7 +12050,13 @@ export interface operations {
     register_api_v1_auth_register_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11842,7 +12071,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11855,7 +12084,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11863,17 +12092,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11881,7 +12110,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11889,43 +12118,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11933,7 +12162,13 @@ export interface operations {
     confirm_api_v1_auth_register_confirm_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11948,7 +12183,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11961,7 +12196,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11974,7 +12209,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11982,17 +12217,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12000,7 +12235,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12008,43 +12243,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12052,7 +12287,13 @@ export interface operations {
     show_second_factor_api_v1_auth_second_factor_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -12073,7 +12314,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12096,7 +12337,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12104,7 +12345,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -12119,15 +12360,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -12142,15 +12383,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -12165,12 +12406,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12188,7 +12429,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12196,7 +12437,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -12211,15 +12452,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -12234,15 +12475,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -12257,12 +12498,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12276,6 +12517,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12303,7 +12549,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12328,7 +12574,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12336,7 +12582,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12353,15 +12599,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12378,12 +12624,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -12403,7 +12649,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12428,7 +12674,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12436,7 +12682,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12453,12 +12699,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12478,7 +12724,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12503,7 +12749,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12511,7 +12757,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12528,15 +12774,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12553,15 +12799,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12578,12 +12824,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12597,6 +12843,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12624,7 +12875,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12649,7 +12900,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12657,7 +12908,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12674,15 +12925,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12699,12 +12950,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
@@ -12724,7 +12975,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12732,7 +12983,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12749,12 +13000,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12774,7 +13025,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12799,7 +13050,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12807,7 +13058,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12824,15 +13075,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12849,15 +13100,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12874,12 +13125,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12893,6 +13144,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12920,7 +13176,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12945,7 +13201,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12953,7 +13209,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12970,15 +13226,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12995,12 +13251,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -13020,7 +13276,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13028,7 +13284,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13045,12 +13301,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13070,7 +13326,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13095,7 +13351,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13103,7 +13359,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13120,15 +13376,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13145,15 +13401,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13170,12 +13426,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13189,6 +13445,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -13216,7 +13477,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13241,7 +13502,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13249,7 +13510,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13266,15 +13527,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13291,12 +13552,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -13316,7 +13577,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13324,7 +13585,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13341,12 +13602,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13366,7 +13627,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13391,7 +13652,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13399,7 +13660,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13416,15 +13677,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13441,15 +13702,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13466,12 +13727,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13482,7 +13743,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -13503,7 +13770,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13526,7 +13793,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13534,7 +13801,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -13549,15 +13816,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -13572,12 +13839,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -13595,7 +13862,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13603,7 +13870,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -13618,12 +13885,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13641,7 +13908,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13649,7 +13916,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -13664,15 +13931,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -13687,15 +13954,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -13710,12 +13977,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13726,7 +13993,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -13747,7 +14020,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13770,7 +14043,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13778,7 +14051,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -13793,15 +14066,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -13816,12 +14089,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -13839,7 +14112,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13862,7 +14135,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13870,7 +14143,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -13885,12 +14158,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13908,7 +14181,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13916,7 +14189,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -13931,15 +14204,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -13954,15 +14227,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -13977,12 +14250,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13990,7 +14263,13 @@ export interface operations {
     show_api_v1_broker_accounts_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -14011,7 +14290,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14034,7 +14313,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14042,7 +14321,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14057,15 +14336,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -14080,15 +14359,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -14103,12 +14382,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14126,7 +14405,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14134,7 +14413,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -14149,15 +14428,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -14172,15 +14451,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -14195,12 +14474,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14214,6 +14493,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -14241,7 +14525,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14266,7 +14550,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14274,7 +14558,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14291,15 +14575,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14316,12 +14600,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description BROKER_ACCOUNTS_FULL or CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -14341,7 +14625,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14349,7 +14633,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14366,12 +14650,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14391,7 +14675,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14416,7 +14700,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14424,7 +14708,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14441,15 +14725,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14466,15 +14750,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14491,12 +14775,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14507,6 +14791,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -14539,7 +14828,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14562,7 +14851,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14570,7 +14859,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14585,15 +14874,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -14608,12 +14897,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -14631,7 +14920,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14654,7 +14943,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14677,7 +14966,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14685,7 +14974,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -14700,12 +14989,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14723,7 +15012,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14731,7 +15020,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -14746,15 +15035,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -14769,15 +15058,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -14792,12 +15081,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14808,6 +15097,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -14831,7 +15125,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14854,7 +15148,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14862,7 +15156,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14877,15 +15171,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -14900,12 +15194,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -14923,7 +15217,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14946,7 +15240,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14969,7 +15263,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14977,7 +15271,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -14992,12 +15286,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15015,7 +15309,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15023,7 +15317,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -15038,15 +15332,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -15061,15 +15355,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -15084,12 +15378,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -15101,7 +15395,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -15122,7 +15422,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15145,7 +15445,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15153,7 +15453,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -15168,15 +15468,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -15191,12 +15491,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15214,7 +15514,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15222,7 +15522,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -15237,12 +15537,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15260,7 +15560,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15268,7 +15568,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -15283,15 +15583,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -15306,15 +15606,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -15329,12 +15629,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -15346,7 +15646,13 @@ export interface operations {
                 state?: string | null;
                 status?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -15357,7 +15663,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15371,7 +15677,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15385,7 +15691,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15399,7 +15705,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15413,7 +15719,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15427,7 +15733,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15436,17 +15742,17 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                     "text/html": string;
                 };
             };
@@ -15455,7 +15761,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15464,31 +15770,44 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                     "text/html": string;
                 };
             };
-            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
+            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                     "text/html": string;
                 };
             };
@@ -15503,6 +15822,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -15530,7 +15854,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15555,7 +15879,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15563,7 +15887,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15580,15 +15904,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15605,12 +15929,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15630,7 +15954,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15655,7 +15979,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15663,7 +15987,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15680,12 +16004,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15705,7 +16029,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15730,7 +16054,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15738,7 +16062,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15755,15 +16079,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15780,15 +16104,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
+            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15805,12 +16129,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -15821,7 +16145,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -15842,7 +16172,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15865,7 +16195,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15873,7 +16203,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -15888,15 +16218,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -15911,12 +16241,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15934,7 +16264,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15942,7 +16272,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -15957,12 +16287,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15980,7 +16310,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15988,7 +16318,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16003,15 +16333,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16026,15 +16356,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16049,12 +16379,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16062,7 +16392,13 @@ export interface operations {
     take_api_v1_broker_postback__account__post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 account: string;
             };
@@ -16079,7 +16415,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16092,7 +16428,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16105,7 +16441,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16118,7 +16454,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16126,17 +16462,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16144,7 +16480,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16152,30 +16488,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16188,6 +16537,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -16209,7 +16563,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16232,7 +16586,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16240,7 +16594,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16255,15 +16609,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16278,15 +16632,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16301,12 +16655,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16324,7 +16678,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16332,7 +16686,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16347,15 +16701,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16370,15 +16724,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16393,12 +16747,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16412,6 +16766,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -16433,7 +16792,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16456,7 +16815,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16464,7 +16823,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16479,15 +16838,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16502,15 +16861,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16525,12 +16884,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16548,7 +16907,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16556,7 +16915,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16571,15 +16930,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16594,15 +16953,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16617,12 +16976,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16633,7 +16992,13 @@ export interface operations {
                 limit?: number;
                 cursor?: number | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -16654,7 +17019,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16677,7 +17042,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16685,7 +17050,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16700,15 +17065,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16723,15 +17088,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16746,12 +17111,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16769,7 +17134,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16777,7 +17142,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16792,15 +17157,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16815,15 +17180,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16838,12 +17203,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16851,7 +17216,13 @@ export interface operations {
     show_preferences_api_v1_notifications_preferences_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -16877,7 +17248,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16900,7 +17271,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16908,7 +17279,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16923,15 +17294,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16946,12 +17317,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -16969,7 +17340,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16977,7 +17348,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16992,12 +17363,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17015,7 +17386,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17023,7 +17394,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17038,15 +17409,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17061,15 +17432,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17084,12 +17455,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17100,6 +17471,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -17130,7 +17506,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17153,7 +17529,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17161,7 +17537,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17176,15 +17552,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -17199,12 +17575,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17222,7 +17598,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17245,7 +17621,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17253,7 +17629,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17268,12 +17644,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17291,7 +17667,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17299,7 +17675,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17314,15 +17690,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17337,15 +17713,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17360,12 +17736,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17373,7 +17749,13 @@ export interface operations {
     set_push_api_v1_notifications_push__id__put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -17400,7 +17782,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17423,7 +17805,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17431,7 +17813,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17446,15 +17828,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -17469,12 +17851,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17492,7 +17874,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17500,7 +17882,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17515,12 +17897,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17538,7 +17920,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17546,7 +17928,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17561,15 +17943,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17584,15 +17966,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17607,12 +17989,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17620,7 +18002,13 @@ export interface operations {
     remove_push_api_v1_notifications_push__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -17643,7 +18031,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17666,7 +18054,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17674,7 +18062,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17689,15 +18077,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -17712,12 +18100,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17735,7 +18123,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17743,7 +18131,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17758,12 +18146,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17781,7 +18169,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17789,7 +18177,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17804,15 +18192,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17827,15 +18215,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17850,12 +18238,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17869,6 +18257,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -17896,7 +18289,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17921,7 +18314,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17929,7 +18322,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -17946,15 +18339,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -17971,12 +18364,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -17996,7 +18389,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18004,7 +18397,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18021,12 +18414,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18046,7 +18439,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18071,7 +18464,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18079,7 +18472,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18096,15 +18489,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18121,15 +18514,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18146,12 +18539,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18159,7 +18552,13 @@ export interface operations {
     set_number_api_v1_notifications_sms_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -18184,7 +18583,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18207,7 +18606,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18215,7 +18614,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -18230,15 +18629,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -18253,12 +18652,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT */
@@ -18276,7 +18675,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18284,7 +18683,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -18299,12 +18698,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18322,7 +18721,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18330,7 +18729,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -18345,15 +18744,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -18368,15 +18767,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -18391,12 +18790,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18404,7 +18803,13 @@ export interface operations {
     remove_number_api_v1_notifications_sms_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -18425,7 +18830,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18448,7 +18853,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18456,7 +18861,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -18471,15 +18876,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -18494,12 +18899,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -18517,7 +18922,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18525,7 +18930,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -18540,12 +18945,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18563,7 +18968,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18571,7 +18976,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -18586,15 +18991,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -18609,15 +19014,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -18632,12 +19037,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18651,6 +19056,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -18678,7 +19088,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18703,7 +19113,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18711,7 +19121,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18728,15 +19138,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18753,12 +19163,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -18778,7 +19188,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18786,7 +19196,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18803,12 +19213,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18828,7 +19238,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18853,7 +19263,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18861,7 +19271,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18878,15 +19288,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18903,15 +19313,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18928,12 +19338,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18941,7 +19351,13 @@ export interface operations {
     set_chat_api_v1_notifications_telegram_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -18966,7 +19382,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18989,7 +19405,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18997,7 +19413,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19012,15 +19428,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -19035,12 +19451,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT */
@@ -19058,7 +19474,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19066,7 +19482,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -19081,12 +19497,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19104,7 +19520,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19112,7 +19528,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -19127,15 +19543,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -19150,15 +19566,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -19173,12 +19589,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19186,7 +19602,13 @@ export interface operations {
     remove_chat_api_v1_notifications_telegram_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -19207,7 +19629,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19230,7 +19652,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19238,7 +19660,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19253,15 +19675,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -19276,12 +19698,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -19299,7 +19721,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19307,7 +19729,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -19322,12 +19744,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19345,7 +19767,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19353,7 +19775,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -19368,15 +19790,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -19391,15 +19813,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -19414,12 +19836,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19433,6 +19855,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -19460,7 +19887,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19485,7 +19912,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19493,7 +19920,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19510,15 +19937,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19535,12 +19962,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -19560,7 +19987,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19568,7 +19995,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19585,12 +20012,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19610,7 +20037,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19635,7 +20062,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19643,7 +20070,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19660,15 +20087,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19685,15 +20112,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19710,12 +20137,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19723,7 +20150,13 @@ export interface operations {
     set_webhook_api_v1_notifications_webhook_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -19748,7 +20181,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19771,7 +20204,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19779,7 +20212,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19794,15 +20227,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -19817,15 +20250,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -19840,12 +20273,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19863,7 +20296,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19871,7 +20304,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -19886,15 +20319,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -19909,15 +20342,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -19932,12 +20365,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19945,7 +20378,13 @@ export interface operations {
     remove_webhook_api_v1_notifications_webhook_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -19966,7 +20405,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19989,7 +20428,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19997,7 +20436,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20012,15 +20451,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -20035,12 +20474,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -20058,7 +20497,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20066,7 +20505,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -20081,12 +20520,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20104,7 +20543,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20112,7 +20551,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -20127,15 +20566,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -20150,15 +20589,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -20173,12 +20612,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20192,6 +20631,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20209,7 +20653,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20224,7 +20668,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20232,34 +20676,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -20269,7 +20713,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20277,19 +20721,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20299,7 +20743,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20314,7 +20758,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20322,49 +20766,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20375,6 +20819,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20401,7 +20850,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20424,7 +20873,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20432,7 +20881,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20447,15 +20896,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -20470,15 +20919,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -20493,12 +20942,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20516,7 +20965,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20524,7 +20973,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -20539,15 +20988,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -20562,15 +21011,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -20585,12 +21034,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20601,6 +21050,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20631,7 +21085,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20654,7 +21108,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20662,7 +21116,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20677,15 +21131,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description FRESH_CODE_NEEDED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description FRESH_CODE_NEEDED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -20700,12 +21154,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description PRECONDITION_FAILED */
@@ -20723,7 +21177,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20731,7 +21185,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -20746,12 +21200,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20769,7 +21223,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20777,7 +21231,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -20792,15 +21246,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -20815,15 +21269,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -20838,12 +21292,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20857,6 +21311,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20884,7 +21343,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20909,7 +21368,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20917,7 +21376,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20934,15 +21393,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20959,12 +21418,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -20984,7 +21443,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20992,7 +21451,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21009,12 +21468,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21034,7 +21493,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21059,7 +21518,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21067,7 +21526,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21084,15 +21543,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21109,15 +21568,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21134,12 +21593,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21153,6 +21612,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21174,7 +21638,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21197,7 +21661,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21205,7 +21669,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -21220,15 +21684,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -21243,15 +21707,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -21266,12 +21730,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21289,7 +21753,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21297,7 +21761,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -21312,15 +21776,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -21335,15 +21799,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -21358,12 +21822,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21377,6 +21841,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21404,7 +21873,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21429,7 +21898,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21437,7 +21906,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21454,15 +21923,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21479,12 +21948,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -21504,7 +21973,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21512,7 +21981,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21529,12 +21998,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21554,7 +22023,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21579,7 +22048,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21587,7 +22056,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21604,15 +22073,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21629,15 +22098,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21654,12 +22123,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21673,6 +22142,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21690,7 +22164,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21705,7 +22179,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21713,34 +22187,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -21750,7 +22224,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21765,7 +22239,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21773,19 +22247,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21795,7 +22269,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21810,7 +22284,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21818,49 +22292,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21874,6 +22348,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21901,7 +22380,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21926,7 +22405,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21934,7 +22413,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21951,15 +22430,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21976,12 +22455,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22001,7 +22480,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22026,7 +22505,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22034,7 +22513,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22051,12 +22530,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22076,7 +22555,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22101,7 +22580,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22109,7 +22588,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22126,15 +22605,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22151,15 +22630,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22176,12 +22655,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22192,6 +22671,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22215,7 +22699,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22238,7 +22722,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22246,7 +22730,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22261,15 +22745,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -22284,12 +22768,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22307,7 +22791,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22315,7 +22799,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -22330,12 +22814,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22353,7 +22837,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22361,7 +22845,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -22376,15 +22860,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -22399,15 +22883,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -22422,12 +22906,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22441,6 +22925,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -22458,7 +22947,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22473,7 +22962,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22481,34 +22970,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22518,7 +23007,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22533,7 +23022,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22541,19 +23030,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22563,7 +23052,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22578,7 +23067,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22586,49 +23075,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22639,6 +23128,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22667,7 +23161,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22690,7 +23184,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22698,7 +23192,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22713,15 +23207,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -22736,12 +23230,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22759,7 +23253,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22767,7 +23261,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -22782,12 +23276,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22805,7 +23299,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22813,7 +23307,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -22828,15 +23322,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -22851,15 +23345,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -22874,12 +23368,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22890,6 +23384,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22922,7 +23421,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22945,7 +23444,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22953,7 +23452,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22968,15 +23467,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -22991,12 +23490,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23014,7 +23513,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23037,7 +23536,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23060,7 +23559,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23068,7 +23567,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23083,12 +23582,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23106,7 +23605,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23114,7 +23613,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23129,15 +23628,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23152,15 +23651,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23175,12 +23674,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23191,6 +23690,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23214,7 +23718,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23237,7 +23741,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23245,7 +23749,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23260,15 +23764,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23283,12 +23787,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23306,7 +23810,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23329,7 +23833,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23352,7 +23856,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23360,7 +23864,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23375,12 +23879,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23398,7 +23902,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23406,7 +23910,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23421,15 +23925,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23444,15 +23948,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23467,12 +23971,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23483,6 +23987,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23506,7 +24015,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23529,7 +24038,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23537,7 +24046,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23552,15 +24061,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23575,12 +24084,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23598,7 +24107,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23606,7 +24115,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23621,12 +24130,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23644,7 +24153,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23652,7 +24161,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23667,15 +24176,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23690,15 +24199,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description REDIS_DOWN or DATABASE_UNAVAILABLE */
+            /** @description REDIS_DOWN or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23713,12 +24222,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23729,6 +24238,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23752,7 +24266,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23775,7 +24289,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23783,7 +24297,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23798,15 +24312,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23821,12 +24335,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23844,7 +24358,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23852,7 +24366,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23867,12 +24381,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23890,7 +24404,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23898,7 +24412,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23913,15 +24427,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23936,15 +24450,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23959,12 +24473,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23975,6 +24489,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23998,7 +24517,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24021,7 +24540,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24029,7 +24548,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24044,15 +24563,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -24067,12 +24586,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24090,7 +24609,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24098,7 +24617,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -24113,12 +24632,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24136,7 +24655,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24144,7 +24663,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -24159,15 +24678,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -24182,15 +24701,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -24205,12 +24724,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -24223,6 +24742,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -24246,7 +24770,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24269,7 +24793,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24277,7 +24801,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24292,15 +24816,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -24315,12 +24839,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24338,7 +24862,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24346,7 +24870,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -24361,12 +24885,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24384,7 +24908,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24392,7 +24916,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -24407,15 +24931,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -24430,15 +24954,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -24453,12 +24977,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };

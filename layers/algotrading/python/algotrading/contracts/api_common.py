@@ -106,8 +106,16 @@ class Problem(Answer):
     problem: str
 
 
+class GatewayRefusal(Answer):
+    """What API Gateway answers by itself, before any function is asked: no code, and no X-Request-Id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    message: str = Field(description="The gateway's own words")
+
+
 class ErrorAnswer(Answer):
-    """Every error, on every path."""
+    """Every error, on every path; but for what the gateway answers by itself."""
 
     error: ErrorCode = Field(description="Stable code, for programs")
     message: str = Field(description="What happened and what to do about it, for people")
