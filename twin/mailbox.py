@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from algotrading.domain.instants import instant_text
 from algotrading.domain.sms_templates import LONGEST_VARIABLE, TEXTS, SmsTemplate
 from twin.console import clock_time
 
@@ -170,7 +171,7 @@ class Mailbox:
         return web.Response(status=204)
 
     async def _list(self, _request: web.Request) -> web.Response:
-        rows = [{**asdict(each), "at": each.at.isoformat()} for each in self.messages]
+        rows = [{**asdict(each), "at": instant_text(each.at)} for each in self.messages]
         return web.Response(text=json.dumps(rows), content_type="application/json", headers=_HEADERS)
 
     async def _show(self, _request: web.Request) -> web.Response:

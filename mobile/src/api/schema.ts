@@ -2206,7 +2206,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Sections
-             * @description Rows by section, as they are stored; a section may go on in the next page
+             * @description Rows by section, as they are stored, but for instants, which are written as everywhere; a section may go on in the next page. `record` of the audit trail is the very text that its hash is of
              */
             sections: {
                 [key: string]: {
@@ -2500,7 +2500,10 @@ export interface components {
              * @description Who asked, of messages: schedule, start, watcher, user, converge, ...
              */
             asked_by: string | null;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /** Broker Order Id */
             broker_order_id: string | null;

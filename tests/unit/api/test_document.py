@@ -20,6 +20,7 @@ from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from algotrading.contracts.api_strategy import PlanRequest
 from algotrading.domain.errors import ErrorCode
 from algotrading.domain.roles import Role
+from algotrading.entrypoints.api.answer_examples import contents_of_success
 from algotrading.entrypoints.api.docs import openapi_document
 from algotrading.entrypoints.api.document_examples import examples_of
 from algotrading.settings import DocsSettings
@@ -196,6 +197,14 @@ def test_the_examples_are_what_the_doors_say(world: ApiWorld) -> None:
     seen = {answer.error: answer.body for answer in refused}
     assert len(seen) == len(refused), [answer.body for answer in refused]
     assert seen == {code: examples_of("")[code] for code in seen}
+
+
+def test_every_instant_of_every_answer_is_written_alike() -> None:
+    shown = json.dumps([content for _, content in contents_of_success(openapi_document())])
+    instants = re.findall(r'(?<=[^\\]")20\d\d-\d\d-\d\dT[^"]*(?=")', shown)
+
+    assert len(instants) > 100
+    assert [each for each in instants if not re.fullmatch(r"[-\d]{10}T[:\d]{8}(\.\d{6})?Z", each)] == []
 
 
 @pytest.mark.parametrize("status", ["400", "401", "404", "409", "503"])
