@@ -139,7 +139,7 @@ def test_each_code_has_an_example_of_its_own() -> None:
     assert "what happened, and what to do about it" not in messages
     codes = {code for said in messages.values() for code in said}
     # An entry over a limit is refused in the executor; what an order was answered with is in the order; a known path
-    # without the method is the gateway's 404.
+    # without the method is of no route.
     assert set(get_args(ErrorCode)) - codes == {"RISK_LIMIT", "ORDER_FAILED", "METHOD_NOT_ALLOWED"}
     assert all(len(said) == 1 for said in messages.values()), messages
 

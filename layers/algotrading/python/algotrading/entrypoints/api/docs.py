@@ -40,11 +40,10 @@ _PAGE_HEADERS = {
 _DESCRIPTION = """Buys at the buy time, watches every tick, sells at the stop-loss or at the sell time.
 
 Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"field", "problem"}]}`, but for what the
-gateway answers by itself (GatewayRefusal, `{"message": ...}` alone, without X-Request-Id). A request without any
+gateway answers by itself (GatewayRefusal: `{"message": ...}` alone, without X-Request-Id). A request without any
 Authorization header, to a path that needs one, is refused with 401 `{"message": "Unauthorized"}`: treat a 401 without
-`error` as `TOKEN_INVALID` and log in. A path or method that there is not is 404 `{"message": "Not Found"}`. What is too
-much at once is turned away with 429 or 503: ask again later. After 500 and 503 without `error` a command may have been
-carried out: look, or ask again under its Idempotency-Key."""
+`error` as `TOKEN_INVALID` and log in. What is too much at once is turned away with 429: ask again later. After 500 and
+503 without `error` a command may have been carried out: look, or ask again under its Idempotency-Key."""
 _BEARER = "From /auth/login, or a key of POST /account/keys, which opens what is said as x-scope"
 _OWN_VALIDATION_SHAPES = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Powertools' own error bodies, which our door never answers."""
