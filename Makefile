@@ -21,7 +21,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run check-watcher app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator bootstrap known-env deploy smoke publish-app lock clean
+.PHONY: help setup run check-watcher app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator tell bootstrap known-env deploy smoke publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -182,6 +182,9 @@ audit-verify: $(READY) ## Verify every audit chain, of the running product or of
 
 operator: $(READY) ## Ask the operator's function of the running product (ASK='{"action": "status"}'; kill, release, grant_role ...)
 	@$(BIN)/python -m twin.ask_operator "$$ASK"
+
+tell: $(READY) ## Have the running product tell its traders now what it tells them at 16:00 (WHAT=summary) or 08:45 (WHAT=readiness)
+	@$(BIN)/python -m twin.tell_traders "$$WHAT"
 
 bootstrap: $(READY) ## Prepare the AWS account for CDK, once, before its first deployment
 	@$(BIN)/python -m cdk.deploy --bootstrap

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from algotrading.domain.instants import instant_text
 from algotrading.domain.sms_templates import LONGEST_VARIABLE, TEXTS, SmsTemplate
 from twin.console import clock_time
 
@@ -34,9 +35,16 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: .5r
 small { opacity: .7; }
 @media (prefers-color-scheme: dark) { body { background: #111; color: #eee; } a { color: #8bf; } }
 """
-_WITHOUT_APP = """the app is not built: make app builds it, and the next make run serves it here. Meanwhile the code of
-the mail, which follows the # in its link, goes into the token field of POST /api/v1/auth/register/confirm,
-POST /api/v1/auth/password/reset or POST /api/v1/auth/email/verify."""
+_WITHOUT_APP = """the app is not built: make app builds it, and the next make run serves it here. Meanwhile """
+_WITH_CODE = """the code of the mail, which follows the # in its link, goes into the token field of """
+_PLACES_OF_THE_APP = {
+    "/confirm": f"{_WITH_CODE}POST /api/v1/auth/register/confirm, beside the password that was chosen.",
+    "/reset": f"{_WITH_CODE}POST /api/v1/auth/password/reset, beside the new password.",
+    "/verify": f"{_WITH_CODE}POST /api/v1/auth/email/verify, beside the password of the account.",
+    "/login": "POST /api/v1/auth/login takes e-mail and password.",
+    "/forgot": "POST /api/v1/auth/password/forgot takes the e-mail, and has a link for a new password sent to it.",
+}
+"""Where the links of mails lead, and how to go on there without the app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +75,8 @@ class Mailbox:
         application = web.Application()
         application.router.add_get("/", self._show)
         application.router.add_get("/messages", self._list)
-        application.router.add_get("/confirm", _explain)
-        application.router.add_get("/reset", _explain)
-        application.router.add_get("/verify", _explain)
+        for path in _PLACES_OF_THE_APP:
+            application.router.add_get(path, _explain)
         application.router.add_post("/v2/email/outbound-emails", self._take_mail)
         application.router.add_post("/telegram/bot{token}/sendMessage", self._take_chat)
         application.router.add_post("/push/--/api/v2/push/send", self._take_pushes)
@@ -170,7 +177,7 @@ class Mailbox:
         return web.Response(status=204)
 
     async def _list(self, _request: web.Request) -> web.Response:
-        rows = [{**asdict(each), "at": each.at.isoformat()} for each in self.messages]
+        rows = [{**asdict(each), "at": instant_text(each.at)} for each in self.messages]
         return web.Response(text=json.dumps(rows), content_type="application/json", headers=_HEADERS)
 
     async def _show(self, _request: web.Request) -> web.Response:
@@ -200,9 +207,9 @@ def _is_text_of(template: SmsTemplate, text: str) -> bool:
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
-async def _explain(_request: web.Request) -> web.Response:
+async def _explain(request: web.Request) -> web.Response:
     """Links lead here while no app is built."""
-    return _page(f"<h1>Mailbox</h1><p>{html.escape(_WITHOUT_APP)}</p>")
+    return _page(f"<h1>Mailbox</h1><p>{html.escape(_WITHOUT_APP + _PLACES_OF_THE_APP[request.path])}</p>")
 
 
 def _article(message: Message) -> str:

@@ -16,8 +16,8 @@ from psycopg.conninfo import make_conninfo
 
 from algotrading.settings import DatabaseSettings
 from twin.app_server import AppServer
-from twin.ask_operator import OPERATOR_ENVIRONMENT
 from twin.aws import AwsAccess, DeployedResources, Endpoint
+from twin.by_hand import environment_name
 from twin.checks import check_wiring
 from twin.cloudformation import Assembly
 from twin.console import Narrator
@@ -182,11 +182,12 @@ class _Starter:
         )
 
     def _tell_operators(self, wiring: Wiring, access: AwsAccess) -> None:
-        """Leave what `make audit-verify` and `make operator` need to reach this run. No secret is in them."""
+        """Leave what `make audit-verify`, `make operator` and `make tell` need to reach this run. No secret in it."""
         environment = wiring.function("converge").environment
         names = DatabaseSettings.environment_names()
         self._leave("system.env", {name: environment[name] for name in names if name in environment}, access)
-        self._leave(OPERATOR_ENVIRONMENT, wiring.function("operator").environment, access)
+        for function in ("operator", "summary"):
+            self._leave(environment_name(function), wiring.function(function).environment, access)
 
     def _leave(self, name: str, environment: Mapping[str, str], access: AwsAccess) -> None:
         path = self._state.path / name

@@ -22,6 +22,7 @@ from algotrading_client.api.strategy import update_api_v1_strategy_id_put as upd
 from algotrading_client.models import (
     AccountView,
     ErrorAnswer,
+    GatewayRefusal,
     LoginAnswer,
     LoginRequest,
     MailAskedAnswer,
@@ -34,6 +35,7 @@ from algotrading_client.models import (
     StrategyStanding,
     StrategyUpdated,
 )
+from httpx import MockTransport, Response
 
 EMAIL, PASSWORD = "program@example.com", "good-old-horse"
 """Of an account that is open: a new one is by the link of a mail, which its owner reads."""
@@ -69,6 +71,10 @@ def main(url: str) -> None:
     standing = show_standing.sync(strategy.strategy_id, client=me)
     assert isinstance(standing, StrategyStanding), standing
 
+    away = show_account.sync(client=_turned_away())
+    assert isinstance(away, GatewayRefusal), away
+    assert away.message == "Unauthorized"
+
     gone = delete.sync(strategy.strategy_id, client=me)
     assert isinstance(gone, StrategyDeleted), gone
     missing = read.sync(uuid4(), client=me)
@@ -86,6 +92,14 @@ def _log_in(stranger: Client, url: str) -> AuthenticatedClient:
     assert isinstance(account, AccountView), account
     assert account.email == EMAIL
     return me
+
+
+def _turned_away() -> AuthenticatedClient:
+    """A client that the gateway answers by itself, as it does whoever sends no Authorization header."""
+    gateway = MockTransport(lambda _: Response(401, json={"message": "Unauthorized"}))
+    return AuthenticatedClient(
+        base_url="http://gateway", token="", raise_on_unexpected_status=True, httpx_args={"transport": gateway}
+    )
 
 
 def _plan(*, quantity: int) -> PlanRequest:

@@ -32,7 +32,7 @@ class MemoryAccountRecords:
         user, _ = self._database.users[user_id]
         strategies = [each for each in self._database.strategies.values() if each.user_id == user_id]
         rows = {
-            "account": [{"email": user.email}],
+            "account": [{"email": user.email, "created_at": user.created_at.isoformat()}],
             "strategies": [{"strategy_id": str(each.strategy_id)} for each in strategies],
             "notices": [{"text": each.text} for each in self._database.notices if each.user_id == user_id],
         }[section]

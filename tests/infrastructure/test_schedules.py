@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 from algotrading.contracts.operator import ForgetOverAction, OperatorAction, VerifyAuditAction
 from algotrading.domain.metrics import TROUBLES
 from tests.infrastructure.templates import API_ENDPOINT, Estate, Resource
+from twin.tell_traders import EVENTS
 
 
 def _schedules(estate: Estate, function: str) -> list[Resource]:
@@ -174,6 +176,9 @@ def test_every_trader_is_told_of_the_day_after_its_close(estate: Estate) -> None
     schedule = next(each for each in schedules if "readiness" not in str(each["Target"].get("Input")))
     morning = next(each for each in schedules if "readiness" in str(each["Target"].get("Input")))
 
+    # As `make tell` asks the function of a local run.
+    assert json.loads(morning["Target"]["Input"]) == EVENTS["readiness"]
+    assert json.loads(schedule["Target"].get("Input", "{}")) == EVENTS["summary"]
     assert morning["ScheduleExpression"] == "cron(45 8 * * ? *)"
     assert morning["ScheduleExpressionTimezone"] == "Asia/Kolkata"
     assert morning["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] < 30 * 60

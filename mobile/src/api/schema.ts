@@ -2152,7 +2152,7 @@ export interface components {
         };
         /**
          * ErrorAnswer
-         * @description Every error, on every path.
+         * @description Every error, on every path; but for what the gateway answers by itself.
          */
         ErrorAnswer: {
             /**
@@ -2206,7 +2206,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Sections
-             * @description Rows by section, as they are stored; a section may go on in the next page
+             * @description Rows by section, as they are stored, but for instants, which are written as everywhere; a section may go on in the next page. `record` of the audit trail is the very text that its hash is of
              */
             sections: {
                 [key: string]: {
@@ -2284,6 +2284,17 @@ export interface components {
              * @example user@gmail.com
              */
             email: string;
+        };
+        /**
+         * GatewayRefusal
+         * @description What API Gateway answers by itself, before any function is asked: no code, and no X-Request-Id.
+         */
+        GatewayRefusal: {
+            /**
+             * Message
+             * @description The gateway's own words
+             */
+            message: string;
         };
         /**
          * HealthView
@@ -2489,7 +2500,10 @@ export interface components {
              * @description Who asked, of messages: schedule, start, watcher, user, converge, ...
              */
             asked_by: string | null;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /** Broker Order Id */
             broker_order_id: string | null;
@@ -4126,7 +4140,13 @@ export interface components {
         };
     };
     responses: never;
-    parameters: never;
+    parameters: {
+        /**
+         * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+         * @example phone-7.start-41
+         */
+        ClientRequestId: string;
+    };
     requestBodies: never;
     headers: never;
     pathItems: never;
@@ -4136,7 +4156,13 @@ export interface operations {
     show_account_api_v1_account_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4157,7 +4183,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4180,7 +4206,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4188,7 +4214,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -4203,15 +4229,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -4226,12 +4252,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4249,7 +4275,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4257,7 +4283,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -4272,12 +4298,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4295,7 +4321,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4303,7 +4329,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -4318,15 +4344,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -4341,15 +4367,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -4364,12 +4390,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -4383,6 +4409,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -4410,7 +4441,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4435,7 +4466,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4443,7 +4474,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4460,15 +4491,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4485,12 +4516,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4510,7 +4541,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4535,7 +4566,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4543,7 +4574,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4560,12 +4591,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4585,7 +4616,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4610,7 +4641,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4618,7 +4649,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4635,15 +4666,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4660,15 +4691,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4685,12 +4716,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -4700,7 +4731,13 @@ export interface operations {
             query?: {
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4721,7 +4758,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4744,7 +4781,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4752,7 +4789,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -4767,15 +4804,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -4790,12 +4827,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4813,7 +4850,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4821,7 +4858,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -4836,12 +4873,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4859,7 +4896,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4867,7 +4904,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -4882,15 +4919,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -4905,15 +4942,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -4928,12 +4965,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -4941,7 +4978,13 @@ export interface operations {
     show_api_v1_account_keys_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4962,7 +5005,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4985,7 +5028,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4993,7 +5036,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5008,15 +5051,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -5031,15 +5074,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -5054,12 +5097,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5077,7 +5120,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5085,7 +5128,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -5100,15 +5143,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -5123,15 +5166,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -5146,12 +5189,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5165,6 +5208,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -5192,7 +5240,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5217,7 +5265,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5225,7 +5273,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5242,15 +5290,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5267,12 +5315,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
@@ -5292,7 +5340,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5300,7 +5348,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5317,12 +5365,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5342,7 +5390,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5367,7 +5415,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5375,7 +5423,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5392,15 +5440,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5417,15 +5465,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5442,12 +5490,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5455,7 +5503,13 @@ export interface operations {
     revoke_api_v1_account_keys__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -5478,7 +5532,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5501,7 +5555,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5509,7 +5563,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5524,15 +5578,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -5547,12 +5601,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -5570,7 +5624,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5578,7 +5632,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -5593,12 +5647,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5616,7 +5670,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5624,7 +5678,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -5639,15 +5693,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -5662,15 +5716,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -5685,12 +5739,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5698,7 +5752,13 @@ export interface operations {
     show_shared_api_v1_account_shared_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -5719,7 +5779,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5742,7 +5802,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5750,7 +5810,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5765,15 +5825,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -5788,15 +5848,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -5811,12 +5871,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5834,7 +5894,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5842,7 +5902,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -5857,15 +5917,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -5880,15 +5940,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -5903,12 +5963,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5922,6 +5982,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -5949,7 +6014,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5974,7 +6039,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5982,7 +6047,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5999,15 +6064,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6024,12 +6089,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6049,7 +6114,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6074,7 +6139,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6082,7 +6147,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6099,12 +6164,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6124,7 +6189,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6149,7 +6214,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6157,7 +6222,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6174,15 +6239,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6199,15 +6264,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6224,12 +6289,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -6237,7 +6302,13 @@ export interface operations {
     leave_api_v1_account_shared__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -6260,7 +6331,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6283,7 +6354,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6291,7 +6362,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -6306,15 +6377,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -6329,12 +6400,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6352,7 +6423,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6360,7 +6431,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -6375,12 +6446,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6398,7 +6469,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6406,7 +6477,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -6421,15 +6492,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -6444,15 +6515,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -6467,12 +6538,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -6480,7 +6551,13 @@ export interface operations {
     show_viewers_api_v1_account_viewers_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -6501,7 +6578,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6524,7 +6601,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6532,7 +6609,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -6547,15 +6624,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -6570,15 +6647,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -6593,12 +6670,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6616,7 +6693,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6624,7 +6701,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -6639,15 +6716,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -6662,15 +6739,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -6685,12 +6762,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -6704,6 +6781,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -6731,7 +6813,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6756,7 +6838,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6764,7 +6846,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6781,15 +6863,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6806,12 +6888,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6831,7 +6913,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6856,7 +6938,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6864,7 +6946,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6881,12 +6963,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6906,7 +6988,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6931,7 +7013,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6939,7 +7021,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6956,15 +7038,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6981,15 +7063,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7006,12 +7088,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7019,7 +7101,13 @@ export interface operations {
     revoke_api_v1_account_viewers__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -7042,7 +7130,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7065,7 +7153,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7073,7 +7161,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -7088,15 +7176,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -7111,12 +7199,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -7134,7 +7222,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7142,7 +7230,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -7157,12 +7245,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7180,7 +7268,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7188,7 +7276,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -7203,15 +7291,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -7226,15 +7314,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -7249,12 +7337,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7262,7 +7350,13 @@ export interface operations {
     show_health_api_v1_admin_health_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7283,7 +7377,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7306,7 +7400,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7314,7 +7408,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -7329,15 +7423,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -7352,15 +7446,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -7375,12 +7469,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7398,7 +7492,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7406,7 +7500,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -7421,15 +7515,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -7444,15 +7538,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -7467,12 +7561,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7486,6 +7580,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -7513,7 +7612,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7538,7 +7637,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7546,7 +7645,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7563,15 +7662,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7588,12 +7687,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -7613,7 +7712,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7621,7 +7720,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7638,12 +7737,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7663,7 +7762,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7688,7 +7787,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7696,7 +7795,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7713,15 +7812,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7738,15 +7837,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7763,12 +7862,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7782,6 +7881,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -7809,7 +7913,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7834,7 +7938,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7842,7 +7946,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7859,15 +7963,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7884,12 +7988,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -7909,7 +8013,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7917,7 +8021,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7934,12 +8038,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7959,7 +8063,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7984,7 +8088,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7992,7 +8096,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8009,15 +8113,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8034,15 +8138,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8059,12 +8163,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8078,7 +8182,13 @@ export interface operations {
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -8099,7 +8209,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8122,7 +8232,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8130,7 +8240,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -8145,15 +8255,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -8168,15 +8278,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -8191,12 +8301,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8214,7 +8324,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8222,7 +8332,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -8237,15 +8347,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -8260,15 +8370,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -8283,12 +8393,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8296,7 +8406,13 @@ export interface operations {
     show_user_api_v1_admin_users__id__get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -8319,7 +8435,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8342,7 +8458,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8350,7 +8466,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -8365,15 +8481,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -8388,12 +8504,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8411,7 +8527,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8419,7 +8535,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -8434,12 +8550,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8457,7 +8573,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8465,7 +8581,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -8480,15 +8596,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -8503,15 +8619,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -8526,12 +8642,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8545,6 +8661,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -8574,7 +8695,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8599,7 +8720,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8607,7 +8728,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8624,15 +8745,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8649,12 +8770,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8674,7 +8795,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8699,7 +8820,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8707,7 +8828,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8724,12 +8845,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8749,7 +8870,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8774,7 +8895,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8782,7 +8903,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8799,15 +8920,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8824,15 +8945,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8849,12 +8970,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8868,6 +8989,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -8897,7 +9023,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8922,7 +9048,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8930,7 +9056,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8947,15 +9073,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8972,12 +9098,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8997,7 +9123,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9022,7 +9148,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9030,7 +9156,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9047,12 +9173,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9072,7 +9198,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9097,7 +9223,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9105,7 +9231,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9122,15 +9248,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9147,15 +9273,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9172,12 +9298,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -9191,6 +9317,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -9220,7 +9351,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9245,7 +9376,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9253,7 +9384,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9270,15 +9401,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9295,12 +9426,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9320,7 +9451,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9345,7 +9476,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9353,7 +9484,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9370,12 +9501,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9395,7 +9526,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9420,7 +9551,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9428,7 +9559,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9445,15 +9576,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9470,15 +9601,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9495,12 +9626,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -9514,6 +9645,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -9543,7 +9679,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9568,7 +9704,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9576,7 +9712,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9593,15 +9729,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9618,12 +9754,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9643,7 +9779,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9668,7 +9804,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9676,7 +9812,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9693,12 +9829,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9718,7 +9854,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9743,7 +9879,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9751,7 +9887,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9768,15 +9904,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9793,15 +9929,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9818,12 +9954,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -9831,7 +9967,13 @@ export interface operations {
     show_devices_api_v1_auth_devices_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -9852,7 +9994,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9875,7 +10017,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9883,7 +10025,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -9898,15 +10040,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -9921,15 +10063,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -9944,12 +10086,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9967,7 +10109,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9975,7 +10117,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -9990,15 +10132,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -10013,15 +10155,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -10036,12 +10178,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10049,7 +10191,13 @@ export interface operations {
     end_all_devices_api_v1_auth_devices_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -10070,7 +10218,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10093,7 +10241,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10101,7 +10249,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -10116,15 +10264,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -10139,15 +10287,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -10162,12 +10310,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10185,7 +10333,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10193,7 +10341,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -10208,15 +10356,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -10231,15 +10379,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -10254,12 +10402,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10267,7 +10415,13 @@ export interface operations {
     end_device_api_v1_auth_devices__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -10290,7 +10444,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10313,7 +10467,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10321,7 +10475,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -10336,15 +10490,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -10359,12 +10513,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -10382,7 +10536,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10390,7 +10544,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -10405,12 +10559,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10428,7 +10582,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10436,7 +10590,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -10451,15 +10605,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -10474,15 +10628,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -10497,12 +10651,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10516,6 +10670,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -10543,7 +10702,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10568,7 +10727,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10576,7 +10735,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10593,15 +10752,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10618,12 +10777,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -10643,7 +10802,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10668,7 +10827,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10676,7 +10835,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10693,12 +10852,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10718,7 +10877,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10743,7 +10902,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10751,7 +10910,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10768,15 +10927,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10793,15 +10952,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10818,12 +10977,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10831,7 +10990,13 @@ export interface operations {
     verify_api_v1_auth_email_verify_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -10846,7 +11011,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10859,7 +11024,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10872,7 +11037,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10880,17 +11045,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10898,7 +11063,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10906,43 +11071,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10950,7 +11115,13 @@ export interface operations {
     log_in_api_v1_auth_login_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -10965,7 +11136,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10978,7 +11149,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10991,7 +11162,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11004,7 +11175,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11012,17 +11183,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11030,7 +11201,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11038,43 +11209,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11082,7 +11253,13 @@ export interface operations {
     log_out_api_v1_auth_logout_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11097,7 +11274,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11110,7 +11287,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11123,7 +11300,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11131,17 +11308,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11149,7 +11326,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11157,30 +11334,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11194,6 +11384,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -11221,7 +11416,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11246,7 +11441,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11254,7 +11449,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11271,15 +11466,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11296,12 +11491,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -11321,7 +11516,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11346,7 +11541,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11354,7 +11549,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11371,12 +11566,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11396,7 +11591,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11421,7 +11616,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11429,7 +11624,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11446,15 +11641,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11471,15 +11666,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11496,12 +11691,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11509,7 +11704,13 @@ export interface operations {
     forget_api_v1_auth_password_forgot_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11524,7 +11725,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11537,7 +11738,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11545,17 +11746,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11563,7 +11764,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11571,43 +11772,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11615,7 +11816,13 @@ export interface operations {
     reset_api_v1_auth_password_reset_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11630,7 +11837,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11643,7 +11850,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11651,17 +11858,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11669,7 +11876,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11677,43 +11884,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11721,7 +11928,13 @@ export interface operations {
     refresh_api_v1_auth_refresh_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11736,7 +11949,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11749,7 +11962,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11762,7 +11975,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11770,17 +11983,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11788,7 +12001,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11796,30 +12009,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11827,7 +12053,13 @@ export interface operations {
     register_api_v1_auth_register_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11842,7 +12074,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11855,7 +12087,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11863,17 +12095,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11881,7 +12113,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11889,43 +12121,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11933,7 +12165,13 @@ export interface operations {
     confirm_api_v1_auth_register_confirm_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11948,7 +12186,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11961,7 +12199,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11974,7 +12212,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11982,17 +12220,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12000,7 +12238,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12008,43 +12246,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12052,7 +12290,13 @@ export interface operations {
     show_second_factor_api_v1_auth_second_factor_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -12073,7 +12317,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12096,7 +12340,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12104,7 +12348,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -12119,15 +12363,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -12142,15 +12386,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -12165,12 +12409,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12188,7 +12432,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12196,7 +12440,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -12211,15 +12455,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -12234,15 +12478,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -12257,12 +12501,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12276,6 +12520,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12303,7 +12552,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12328,7 +12577,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12336,7 +12585,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12353,15 +12602,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12378,12 +12627,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -12403,7 +12652,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12428,7 +12677,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12436,7 +12685,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12453,12 +12702,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12478,7 +12727,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12503,7 +12752,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12511,7 +12760,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12528,15 +12777,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12553,15 +12802,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12578,12 +12827,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12597,6 +12846,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12624,7 +12878,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12649,7 +12903,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12657,7 +12911,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12674,15 +12928,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12699,12 +12953,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
@@ -12724,7 +12978,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12732,7 +12986,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12749,12 +13003,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12774,7 +13028,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12799,7 +13053,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12807,7 +13061,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12824,15 +13078,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12849,15 +13103,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12874,12 +13128,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12893,6 +13147,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12920,7 +13179,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12945,7 +13204,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12953,7 +13212,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12970,15 +13229,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12995,12 +13254,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -13020,7 +13279,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13028,7 +13287,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13045,12 +13304,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13070,7 +13329,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13095,7 +13354,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13103,7 +13362,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13120,15 +13379,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13145,15 +13404,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13170,12 +13429,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13189,6 +13448,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -13216,7 +13480,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13241,7 +13505,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13249,7 +13513,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13266,15 +13530,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13291,12 +13555,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -13316,7 +13580,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13324,7 +13588,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13341,12 +13605,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13366,7 +13630,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13391,7 +13655,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13399,7 +13663,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13416,15 +13680,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13441,15 +13705,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13466,12 +13730,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13482,7 +13746,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -13503,7 +13773,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13526,7 +13796,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13534,7 +13804,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -13549,15 +13819,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -13572,12 +13842,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -13595,7 +13865,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13603,7 +13873,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -13618,12 +13888,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13641,7 +13911,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13649,7 +13919,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -13664,15 +13934,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -13687,15 +13957,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -13710,12 +13980,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13726,7 +13996,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -13747,7 +14023,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13770,7 +14046,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13778,7 +14054,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -13793,15 +14069,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -13816,12 +14092,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -13839,7 +14115,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13862,7 +14138,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13870,7 +14146,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -13885,12 +14161,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13908,7 +14184,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13916,7 +14192,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -13931,15 +14207,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -13954,15 +14230,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -13977,12 +14253,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13990,7 +14266,13 @@ export interface operations {
     show_api_v1_broker_accounts_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -14011,7 +14293,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14034,7 +14316,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14042,7 +14324,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14057,15 +14339,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -14080,15 +14362,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -14103,12 +14385,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14126,7 +14408,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14134,7 +14416,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -14149,15 +14431,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -14172,15 +14454,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -14195,12 +14477,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14214,6 +14496,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -14241,7 +14528,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14266,7 +14553,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14274,7 +14561,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14291,15 +14578,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14316,12 +14603,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description BROKER_ACCOUNTS_FULL or CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -14341,7 +14628,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14349,7 +14636,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14366,12 +14653,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14391,7 +14678,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14416,7 +14703,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14424,7 +14711,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14441,15 +14728,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14466,15 +14753,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14491,12 +14778,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14507,6 +14794,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -14539,7 +14831,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14562,7 +14854,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14570,7 +14862,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14585,15 +14877,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -14608,12 +14900,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -14631,7 +14923,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14654,7 +14946,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14677,7 +14969,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14685,7 +14977,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -14700,12 +14992,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14723,7 +15015,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14731,7 +15023,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -14746,15 +15038,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -14769,15 +15061,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -14792,12 +15084,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14808,6 +15100,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -14831,7 +15128,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14854,7 +15151,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14862,7 +15159,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14877,15 +15174,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -14900,12 +15197,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -14923,7 +15220,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14946,7 +15243,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14969,7 +15266,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14977,7 +15274,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -14992,12 +15289,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15015,7 +15312,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15023,7 +15320,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -15038,15 +15335,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -15061,15 +15358,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -15084,12 +15381,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -15101,7 +15398,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -15122,7 +15425,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15145,7 +15448,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15153,7 +15456,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -15168,15 +15471,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -15191,12 +15494,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15214,7 +15517,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15222,7 +15525,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -15237,12 +15540,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15260,7 +15563,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15268,7 +15571,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -15283,15 +15586,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -15306,15 +15609,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -15329,12 +15632,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -15346,7 +15649,13 @@ export interface operations {
                 state?: string | null;
                 status?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -15357,7 +15666,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15371,7 +15680,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15385,7 +15694,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15399,7 +15708,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15413,7 +15722,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15427,7 +15736,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15436,17 +15745,17 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                     "text/html": string;
                 };
             };
@@ -15455,7 +15764,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15464,31 +15773,44 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                     "text/html": string;
                 };
             };
-            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
+            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                     "text/html": string;
                 };
             };
@@ -15503,6 +15825,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -15530,7 +15857,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15555,7 +15882,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15563,7 +15890,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15580,15 +15907,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15605,12 +15932,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15630,7 +15957,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15655,7 +15982,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15663,7 +15990,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15680,12 +16007,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15705,7 +16032,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15730,7 +16057,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15738,7 +16065,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15755,15 +16082,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15780,15 +16107,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
+            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15805,12 +16132,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -15821,7 +16148,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -15842,7 +16175,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15865,7 +16198,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15873,7 +16206,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -15888,15 +16221,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -15911,12 +16244,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15934,7 +16267,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15942,7 +16275,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -15957,12 +16290,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15980,7 +16313,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15988,7 +16321,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16003,15 +16336,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16026,15 +16359,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16049,12 +16382,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16062,7 +16395,13 @@ export interface operations {
     take_api_v1_broker_postback__account__post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 account: string;
             };
@@ -16079,7 +16418,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16092,7 +16431,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16105,7 +16444,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16118,7 +16457,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16126,17 +16465,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16144,7 +16483,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16152,30 +16491,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16188,6 +16540,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -16209,7 +16566,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16232,7 +16589,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16240,7 +16597,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16255,15 +16612,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16278,15 +16635,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16301,12 +16658,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16324,7 +16681,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16332,7 +16689,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16347,15 +16704,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16370,15 +16727,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16393,12 +16750,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16412,6 +16769,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -16433,7 +16795,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16456,7 +16818,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16464,7 +16826,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16479,15 +16841,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16502,15 +16864,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16525,12 +16887,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16548,7 +16910,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16556,7 +16918,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16571,15 +16933,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16594,15 +16956,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16617,12 +16979,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16633,7 +16995,13 @@ export interface operations {
                 limit?: number;
                 cursor?: number | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -16654,7 +17022,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16677,7 +17045,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16685,7 +17053,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16700,15 +17068,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16723,15 +17091,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16746,12 +17114,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16769,7 +17137,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16777,7 +17145,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16792,15 +17160,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16815,15 +17183,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16838,12 +17206,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16851,7 +17219,13 @@ export interface operations {
     show_preferences_api_v1_notifications_preferences_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -16877,7 +17251,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16900,7 +17274,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16908,7 +17282,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16923,15 +17297,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16946,12 +17320,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -16969,7 +17343,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16977,7 +17351,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16992,12 +17366,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17015,7 +17389,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17023,7 +17397,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17038,15 +17412,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17061,15 +17435,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17084,12 +17458,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17100,6 +17474,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -17130,7 +17509,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17153,7 +17532,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17161,7 +17540,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17176,15 +17555,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -17199,12 +17578,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17222,7 +17601,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17245,7 +17624,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17253,7 +17632,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17268,12 +17647,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17291,7 +17670,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17299,7 +17678,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17314,15 +17693,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17337,15 +17716,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17360,12 +17739,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17373,7 +17752,13 @@ export interface operations {
     set_push_api_v1_notifications_push__id__put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -17400,7 +17785,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17423,7 +17808,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17431,7 +17816,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17446,15 +17831,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -17469,12 +17854,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17492,7 +17877,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17500,7 +17885,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17515,12 +17900,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17538,7 +17923,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17546,7 +17931,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17561,15 +17946,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17584,15 +17969,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17607,12 +17992,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17620,7 +18005,13 @@ export interface operations {
     remove_push_api_v1_notifications_push__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -17643,7 +18034,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17666,7 +18057,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17674,7 +18065,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17689,15 +18080,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -17712,12 +18103,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17735,7 +18126,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17743,7 +18134,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17758,12 +18149,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17781,7 +18172,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17789,7 +18180,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17804,15 +18195,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17827,15 +18218,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17850,12 +18241,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17869,6 +18260,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -17896,7 +18292,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17921,7 +18317,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17929,7 +18325,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -17946,15 +18342,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -17971,12 +18367,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -17996,7 +18392,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18004,7 +18400,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18021,12 +18417,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18046,7 +18442,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18071,7 +18467,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18079,7 +18475,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18096,15 +18492,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18121,15 +18517,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18146,12 +18542,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18159,7 +18555,13 @@ export interface operations {
     set_number_api_v1_notifications_sms_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -18184,7 +18586,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18207,7 +18609,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18215,7 +18617,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -18230,15 +18632,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -18253,12 +18655,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT */
@@ -18276,7 +18678,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18284,7 +18686,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -18299,12 +18701,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18322,7 +18724,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18330,7 +18732,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -18345,15 +18747,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -18368,15 +18770,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -18391,12 +18793,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18404,7 +18806,13 @@ export interface operations {
     remove_number_api_v1_notifications_sms_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -18425,7 +18833,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18448,7 +18856,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18456,7 +18864,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -18471,15 +18879,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -18494,12 +18902,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -18517,7 +18925,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18525,7 +18933,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -18540,12 +18948,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18563,7 +18971,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18571,7 +18979,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -18586,15 +18994,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -18609,15 +19017,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -18632,12 +19040,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18651,6 +19059,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -18678,7 +19091,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18703,7 +19116,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18711,7 +19124,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18728,15 +19141,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18753,12 +19166,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -18778,7 +19191,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18786,7 +19199,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18803,12 +19216,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18828,7 +19241,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18853,7 +19266,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18861,7 +19274,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18878,15 +19291,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18903,15 +19316,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18928,12 +19341,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18941,7 +19354,13 @@ export interface operations {
     set_chat_api_v1_notifications_telegram_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -18966,7 +19385,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18989,7 +19408,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18997,7 +19416,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19012,15 +19431,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -19035,12 +19454,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT */
@@ -19058,7 +19477,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19066,7 +19485,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -19081,12 +19500,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19104,7 +19523,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19112,7 +19531,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -19127,15 +19546,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -19150,15 +19569,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -19173,12 +19592,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19186,7 +19605,13 @@ export interface operations {
     remove_chat_api_v1_notifications_telegram_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -19207,7 +19632,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19230,7 +19655,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19238,7 +19663,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19253,15 +19678,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -19276,12 +19701,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -19299,7 +19724,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19307,7 +19732,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -19322,12 +19747,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19345,7 +19770,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19353,7 +19778,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -19368,15 +19793,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -19391,15 +19816,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -19414,12 +19839,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19433,6 +19858,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -19460,7 +19890,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19485,7 +19915,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19493,7 +19923,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19510,15 +19940,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19535,12 +19965,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -19560,7 +19990,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19568,7 +19998,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19585,12 +20015,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19610,7 +20040,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19635,7 +20065,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19643,7 +20073,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19660,15 +20090,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19685,15 +20115,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19710,12 +20140,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19723,7 +20153,13 @@ export interface operations {
     set_webhook_api_v1_notifications_webhook_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -19748,7 +20184,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19771,7 +20207,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19779,7 +20215,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19794,15 +20230,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -19817,15 +20253,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -19840,12 +20276,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19863,7 +20299,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19871,7 +20307,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -19886,15 +20322,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -19909,15 +20345,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -19932,12 +20368,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19945,7 +20381,13 @@ export interface operations {
     remove_webhook_api_v1_notifications_webhook_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -19966,7 +20408,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19989,7 +20431,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19997,7 +20439,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20012,15 +20454,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -20035,12 +20477,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -20058,7 +20500,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20066,7 +20508,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -20081,12 +20523,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20104,7 +20546,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20112,7 +20554,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -20127,15 +20569,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -20150,15 +20592,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -20173,12 +20615,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20192,6 +20634,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20209,7 +20656,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20224,7 +20671,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20232,34 +20679,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -20269,7 +20716,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20277,19 +20724,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20299,7 +20746,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20314,7 +20761,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20322,49 +20769,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20375,6 +20822,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20401,7 +20853,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20424,7 +20876,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20432,7 +20884,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20447,15 +20899,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -20470,15 +20922,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -20493,12 +20945,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20516,7 +20968,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20524,7 +20976,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -20539,15 +20991,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -20562,15 +21014,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -20585,12 +21037,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20601,6 +21053,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20631,7 +21088,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20654,7 +21111,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20662,7 +21119,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20677,15 +21134,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description FRESH_CODE_NEEDED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description FRESH_CODE_NEEDED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -20700,12 +21157,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description PRECONDITION_FAILED */
@@ -20723,7 +21180,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20731,7 +21188,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -20746,12 +21203,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20769,7 +21226,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20777,7 +21234,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -20792,15 +21249,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -20815,15 +21272,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -20838,12 +21295,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20857,6 +21314,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20884,7 +21346,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20909,7 +21371,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20917,7 +21379,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20934,15 +21396,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20959,12 +21421,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -20984,7 +21446,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20992,7 +21454,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21009,12 +21471,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21034,7 +21496,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21059,7 +21521,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21067,7 +21529,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21084,15 +21546,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21109,15 +21571,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21134,12 +21596,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21153,6 +21615,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21174,7 +21641,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21197,7 +21664,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21205,7 +21672,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -21220,15 +21687,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -21243,15 +21710,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -21266,12 +21733,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21289,7 +21756,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21297,7 +21764,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -21312,15 +21779,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -21335,15 +21802,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -21358,12 +21825,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21377,6 +21844,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21404,7 +21876,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21429,7 +21901,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21437,7 +21909,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21454,15 +21926,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21479,12 +21951,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -21504,7 +21976,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21512,7 +21984,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21529,12 +22001,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21554,7 +22026,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21579,7 +22051,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21587,7 +22059,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21604,15 +22076,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21629,15 +22101,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21654,12 +22126,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21673,6 +22145,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21690,7 +22167,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21705,7 +22182,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21713,34 +22190,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -21750,7 +22227,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21765,7 +22242,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21773,19 +22250,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21795,7 +22272,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21810,7 +22287,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21818,49 +22295,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21874,6 +22351,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21901,7 +22383,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21926,7 +22408,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21934,7 +22416,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21951,15 +22433,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21976,12 +22458,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22001,7 +22483,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22026,7 +22508,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22034,7 +22516,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22051,12 +22533,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22076,7 +22558,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22101,7 +22583,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22109,7 +22591,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22126,15 +22608,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22151,15 +22633,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22176,12 +22658,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22192,6 +22674,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22215,7 +22702,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22238,7 +22725,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22246,7 +22733,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22261,15 +22748,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -22284,12 +22771,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22307,7 +22794,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22315,7 +22802,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -22330,12 +22817,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22353,7 +22840,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22361,7 +22848,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -22376,15 +22863,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -22399,15 +22886,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -22422,12 +22909,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22441,6 +22928,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -22458,7 +22950,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22473,7 +22965,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22481,34 +22973,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22518,7 +23010,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22533,7 +23025,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22541,19 +23033,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22563,7 +23055,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22578,7 +23070,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22586,49 +23078,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22639,6 +23131,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22667,7 +23164,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22690,7 +23187,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22698,7 +23195,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22713,15 +23210,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -22736,12 +23233,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22759,7 +23256,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22767,7 +23264,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -22782,12 +23279,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22805,7 +23302,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22813,7 +23310,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -22828,15 +23325,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -22851,15 +23348,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -22874,12 +23371,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22890,6 +23387,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22922,7 +23424,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22945,7 +23447,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22953,7 +23455,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22968,15 +23470,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -22991,12 +23493,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23014,7 +23516,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23037,7 +23539,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23060,7 +23562,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23068,7 +23570,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23083,12 +23585,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23106,7 +23608,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23114,7 +23616,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23129,15 +23631,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23152,15 +23654,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23175,12 +23677,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23191,6 +23693,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23214,7 +23721,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23237,7 +23744,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23245,7 +23752,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23260,15 +23767,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23283,12 +23790,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23306,7 +23813,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23329,7 +23836,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23352,7 +23859,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23360,7 +23867,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23375,12 +23882,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23398,7 +23905,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23406,7 +23913,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23421,15 +23928,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23444,15 +23951,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23467,12 +23974,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23483,6 +23990,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23506,7 +24018,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23529,7 +24041,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23537,7 +24049,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23552,15 +24064,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23575,12 +24087,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23598,7 +24110,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23606,7 +24118,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23621,12 +24133,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23644,7 +24156,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23652,7 +24164,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23667,15 +24179,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23690,15 +24202,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description REDIS_DOWN or DATABASE_UNAVAILABLE */
+            /** @description REDIS_DOWN or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23713,12 +24225,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23729,6 +24241,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23752,7 +24269,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23775,7 +24292,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23783,7 +24300,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23798,15 +24315,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23821,12 +24338,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23844,7 +24361,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23852,7 +24369,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23867,12 +24384,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23890,7 +24407,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23898,7 +24415,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23913,15 +24430,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23936,15 +24453,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23959,12 +24476,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23975,6 +24492,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23998,7 +24520,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24021,7 +24543,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24029,7 +24551,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24044,15 +24566,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -24067,12 +24589,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24090,7 +24612,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24098,7 +24620,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -24113,12 +24635,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24136,7 +24658,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24144,7 +24666,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -24159,15 +24681,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -24182,15 +24704,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -24205,12 +24727,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -24223,6 +24745,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -24246,7 +24773,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24269,7 +24796,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24277,7 +24804,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24292,15 +24819,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -24315,12 +24842,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24338,7 +24865,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24346,7 +24873,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -24361,12 +24888,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24384,7 +24911,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24392,7 +24919,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -24407,15 +24934,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -24430,15 +24957,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -24453,12 +24980,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };

@@ -19,6 +19,7 @@ from algotrading.domain.cycle import CycleState, IntentState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.events import EntryMissed
+from algotrading.domain.instants import with_instants
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup
@@ -72,7 +73,7 @@ def test_the_documents_example_of_an_export_has_the_rows_that_a_new_account_has(
     (shown,) = json.loads(FILE.read_text(encoding="utf-8"))["GET /api/v1/account/export"].values()
 
     read = partial(in_postgres.records.read, user.user_id, offset=0, limit=9)
-    kept = {name: [json.loads(row) for row in read(name)] for name in in_postgres.records.sections()}
+    kept = {name: [with_instants(json.loads(row)) for row in read(name)] for name in in_postgres.records.sections()}
 
     assert _shape(shown["sections"]) == _shape(kept)
 

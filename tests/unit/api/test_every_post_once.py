@@ -69,7 +69,9 @@ def ask(world: ApiWorld, request: Request) -> Answer:
 def test_every_post_of_the_document_takes_a_key_or_is_named_with_the_reason() -> None:
     posts = {f"POST {path}": each["post"] for path, each in openapi_document()["paths"].items() if "post" in each}
     taking = {
-        door for door, post in posts.items() if "Idempotency-Key" in {one["name"] for one in post.get("parameters", [])}
+        door
+        for door, post in posts.items()
+        if "Idempotency-Key" in {one.get("name") for one in post.get("parameters", [])}
     }
 
     assert taking | set(UNKEYED) == set(posts)

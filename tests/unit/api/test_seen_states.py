@@ -201,7 +201,7 @@ def test_every_put_of_a_state_that_can_be_read_takes_a_tag() -> None:
         f"{method.upper()} {path}"
         for path, operations in openapi_document()["paths"].items()
         for method, operation in operations.items()
-        if "If-Match" in {one["name"] for one in operation.get("parameters", [])}
+        if "If-Match" in {one.get("name") for one in operation.get("parameters", [])}
     }
     puts = {f"PUT {path}" for path, operations in openapi_document()["paths"].items() if "put" in operations}
 

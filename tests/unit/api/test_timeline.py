@@ -36,7 +36,7 @@ def test_a_trader_reads_what_was_commanded_and_why_nothing_was_bought(world: Api
             "the strategy was not running at its buy time 09:30:00 (stopped: stopped by its owner)",
         ),
     ]
-    assert lines[-1]["at"] == "2026-11-20T04:00:00.000+00:00"
+    assert lines[-1]["at"] == "2026-11-20T04:00:00Z"
     assert lines[-1]["broker_order_id"] is None
 
 

@@ -18,6 +18,7 @@ from algotrading.adapters.postgres.account_records import SECTIONS
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.administration import QueueDepth
 from algotrading.domain.candles import MinuteCandle
+from algotrading.domain.instants import instant_text
 from algotrading.domain.roles import Role
 from algotrading.domain.sessions import instant_of
 from tests.fakes.audit import chained
@@ -87,9 +88,9 @@ class ToldDay(Stage):
         (login,) = self.world.database.logins.values()
         records = chained(self.world.database.audit)
         assert user.email_verified_at is not None
-        confirmed = user.email_verified_at.isoformat()
-        created, opened = user.created_at.isoformat(), account.created_at.isoformat()
-        began, ends = login.created_at.isoformat(), login.expires_at.isoformat()
+        confirmed = instant_text(user.email_verified_at)
+        created, opened = instant_text(user.created_at), instant_text(account.created_at)
+        began, ends = instant_text(login.created_at), instant_text(login.expires_at)
         device = {"device_id": str(login.device_id), "name": login.name, "created_at": began, "used_at": began}
         rows: dict[str, list[Any]] = {
             "account": [{"email": user.email, "created_at": created, "email_verified_at": confirmed}],

@@ -176,6 +176,8 @@ def test_accepted_filled_and_refused_are_told_apart_in_every_channel(
     assert (push.title, push.body) == (title, text)
     said = json.loads(trader.world.webhooks.posted[0][3])
     assert (said["type"], said["data"]["text"]) == (kind, text)
+    # As every answer of the API writes an instant.
+    assert said["timestamp"] == "2026-11-20T02:30:00Z"
 
 
 def test_steps_on_the_way_go_to_programs_alone_unless_somebody_wants_them(trader: Trader) -> None:

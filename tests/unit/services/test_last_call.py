@@ -1,5 +1,5 @@
-"""A minute before each buy its owner hears what stands in the way; and whatever becomes of that look, the buy goes its
-way as if nobody had looked."""
+"""In the minutes before a buy its owner hears what stands in the way; and whatever becomes of that look, the buy goes
+its way as if nobody had looked."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 import aiohttp
@@ -11,7 +12,7 @@ import boto3
 import pytest
 
 from algotrading.adapters.ses_mailer import SesMailer
-from algotrading.domain.mail import Mail, reset_mail
+from algotrading.domain.mail import Mail, registered_mail, registration_mail, reset_mail, verification_mail
 from twin.mailbox import Mailbox
 
 
@@ -57,6 +58,28 @@ async def test_the_links_of_a_mail_can_be_followed(mailbox: Mailbox, monkeypatch
     assert f'<a href="{mailbox.url}/reset#00.xx-_">' in shown
     explained, _ = await page(mailbox, "/reset")
     assert "POST /api/v1/auth/password/reset" in explained
+
+
+@pytest.mark.parametrize(
+    ("write", "door"),
+    [
+        (lambda to, url: reset_mail(to, url, "00.xx"), "POST /api/v1/auth/password/reset"),
+        (lambda to, url: registration_mail(to, url, "00.xx"), "POST /api/v1/auth/register/confirm"),
+        (lambda to, url: verification_mail(to, url, "00.xx"), "POST /api/v1/auth/email/verify"),
+        (registered_mail, "POST /api/v1/auth/login"),
+        (registered_mail, "POST /api/v1/auth/password/forgot"),
+    ],
+)
+async def test_every_link_of_a_mail_explains_itself_while_there_is_no_app(
+    mailbox: Mailbox, write: Callable[[str, str], Mail], door: str
+) -> None:
+    places = re.findall(rf"{mailbox.url}(/[a-z]+)", write("trader@example.com", mailbox.url).text)
+
+    explained = [(await page(mailbox, place))[0] for place in places]
+
+    assert places
+    assert all("make app builds it" in each for each in explained)
+    assert any(door in each for each in explained)
 
 
 async def test_what_arrives_is_shown_as_text(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:

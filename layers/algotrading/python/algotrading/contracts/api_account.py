@@ -14,7 +14,8 @@ class ExportView(Answer):
     """A page of everything that is kept of the caller."""
 
     sections: dict[str, list[dict[str, Any]]] = Field(
-        description="Rows by section, as they are stored; a section may go on in the next page"
+        description="Rows by section, as they are stored, but for instants, which are written as everywhere; a section"
+        " may go on in the next page. `record` of the audit trail is the very text that its hash is of"
     )
     next_cursor: str | None
 

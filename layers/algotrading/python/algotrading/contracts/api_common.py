@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from algotrading.domain.errors import ErrorCode
+from algotrading.domain.instants import instant_text
 
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -95,8 +96,12 @@ Price = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="
 Identifier = Annotated[UUID, BeforeValidator(_read_uuid)]
 ShownTime = Annotated[time, PlainSerializer(lambda at: at.isoformat("seconds"), return_type=str)]
 """Time of day HH:MM:SS, Asia/Kolkata."""
-Instant = datetime
-"""An instant in an answer: ISO 8601 with its offset (UTC)."""
+Instant = Annotated[
+    datetime,
+    PlainSerializer(instant_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""An instant in an answer: RFC 3339 in UTC with `Z`, microseconds where there are any."""
 
 
 class Problem(Answer):
@@ -106,8 +111,16 @@ class Problem(Answer):
     problem: str
 
 
+class GatewayRefusal(Answer):
+    """What API Gateway answers by itself, before any function is asked: no code, and no X-Request-Id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    message: str = Field(description="The gateway's own words")
+
+
 class ErrorAnswer(Answer):
-    """Every error, on every path."""
+    """Every error, on every path; but for what the gateway answers by itself."""
 
     error: ErrorCode = Field(description="Stable code, for programs")
     message: str = Field(description="What happened and what to do about it, for people")

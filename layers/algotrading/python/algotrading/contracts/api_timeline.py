@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from algotrading.contracts.api_common import Answer, Price
+from algotrading.contracts.api_common import Answer, Instant, Price
 from algotrading.domain.timeline import LineKind
 
 _DAY = re.compile(r"20\d\d-\d\d-\d\d", re.ASCII)
-ExactInstant = Annotated[datetime, PlainSerializer(lambda at: at.isoformat(timespec="milliseconds"), return_type=str)]
-"""An instant in an answer, to the millisecond: ISO 8601 with its offset (UTC)."""
 
 
 def _read_day(value: Any) -> date:
@@ -35,7 +33,7 @@ Day = Annotated[date, BeforeValidator(_read_day)]
 class LineView(Answer):
     """One thing that happened, or did not."""
 
-    at: ExactInstant
+    at: Instant
     ist: str = Field(description="The same as a time of day HH:MM:SS.mmm, Asia/Kolkata", examples=["09:30:00.004"])
     kind: LineKind = Field(description="Stable, for programs")
     text: str = Field(description="For people")

@@ -44,6 +44,11 @@ def still_trading(why: str) -> Conflict:
     )
 
 
+STILL_TRADING: Final = (
+    "strategies run or are not settled, or an order is still looked for that was proven absent today: stop them, wait"
+    " until nothing is held, and try again tomorrow at the latest"
+)
+"""Why an account is not deleted yet."""
 NOT_SOLD: Final = "they could not be sold any more"
 
 

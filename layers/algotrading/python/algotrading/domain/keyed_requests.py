@@ -6,10 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from algotrading.domain.errors import KeyInUse, KeyOutcomeUnknown, KeyReused
 
+OF_ANOTHER_REQUEST: Final = "this Idempotency-Key was used for another request: take a new one"
+BROKE_OFF: Final = (
+    "the first request with this Idempotency-Key broke off or failed: look whether it was done, then decide, with a new"
+    " key"
+)
 KEPT_FOR = timedelta(hours=24)
 """How long a key stands for its request."""
 _FAULTS = 500
@@ -80,13 +86,10 @@ def answer_again(kept: KeptRequest, asked: KeyedRequest) -> KeptAnswer:
         KeyOutcomeUnknown: the first one broke off or failed; whether it was done is not known here.
     """
     if kept.request.request_hash != asked.request_hash:
-        raise KeyReused("this Idempotency-Key was used for another request: take a new one")
+        raise KeyReused(OF_ANOTHER_REQUEST)
     if kept.answer is not None and not is_open(kept):
         return kept.answer
     left = timedelta(0) if kept.answer is not None else kept.request.begun_at + UNDER_WAY - asked.begun_at
     if left > timedelta(0):
         raise KeyInUse(1.0)
-    raise KeyOutcomeUnknown(
-        "the first request with this Idempotency-Key broke off or failed: look whether it was done, then decide, with a"
-        " new key"
-    )
+    raise KeyOutcomeUnknown(BROKE_OFF)

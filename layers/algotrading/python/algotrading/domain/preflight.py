@@ -47,7 +47,7 @@ class CheckName(StrEnum):
     QUANTITY = "quantity"
     """The exchange takes as much in one order."""
     FUNDS = "funds"
-    """The broker account has the margin for the buy. Only the look a minute before the buy asks for it."""
+    """The broker account has the margin for the buy. Only the last look before the buy asks for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Request(StrEnum):
     GLANCE = "glance"
     """What is held, for whoever only looks whether all is well."""
     FORESIGHT = "foresight"
-    """What the account has and an order would take, for whoever looks ahead a minute before it."""
+    """What the account has and an order would take, for whoever looks ahead in the minutes before it."""
     PRICE = "price"
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from decimal import Decimal
+from typing import Final
 
 from algotrading.domain.errors import PreconditionFailed
 
+HAS_CHANGED: Final = "this has changed since you read it: read it again, then decide"
 _LENGTH = 16
 """Hexadecimal digits: 64 bits. A tag is compared with that of one thing, whose owner gains nothing by two alike."""
 
@@ -20,7 +22,7 @@ def tag_of(*values: object) -> str:
 def require_seen(present: str, seen: str | None) -> None:
     """Raise PreconditionFailed unless what was seen is what is there; None: whoever asks takes whatever is."""
     if seen is not None and seen != present:
-        raise PreconditionFailed("this has changed since you read it: read it again, then decide")
+        raise PreconditionFailed(HAS_CHANGED)
 
 
 def _plain(value: object) -> str:

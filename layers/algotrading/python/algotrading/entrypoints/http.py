@@ -44,7 +44,7 @@ from algotrading.entrypoints.http_event import (
     route_of,
 )
 from algotrading.entrypoints.http_keys import given_again, named_key, to_keep
-from algotrading.entrypoints.http_page import html_page
+from algotrading.entrypoints.http_page import FAILED_TITLE, html_page
 from algotrading.entrypoints.http_rates import rate_headers
 from algotrading.entrypoints.http_refusals import count_refusal
 from algotrading.ports import Meter
@@ -63,7 +63,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 """Of every answer; a page says for itself what it may load. Browsers heed the promise of HTTPS over HTTPS alone."""
-_FAILED = "This did not work"
 _ATTACHMENT = {"Content-Disposition": 'attachment; filename="api.json"'}
 """Of every answer that is no page: a browser that is led to one stores it under this name, and runs nothing."""
 REQUEST_ID = "X-Request-Id"
@@ -137,7 +136,7 @@ class HttpDoor(APIGatewayHttpResolver):
             count_refusal(self._meter, answer)
         if answer["statusCode"] >= HTTPStatus.BAD_REQUEST and is_for_a_browser(event):
             text = json.loads(answer["body"])["message"]
-            answer = as_event_answer(html_page(answer["statusCode"], _FAILED, text))
+            answer = as_event_answer(html_page(answer["statusCode"], FAILED_TITLE, text))
         kind = _ATTACHMENT if is_json(answer) else {}
         own = {
             **_HEADERS,

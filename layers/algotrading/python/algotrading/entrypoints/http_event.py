@@ -17,6 +17,8 @@ CLIENT_REQUEST_ID = "X-Client-Request-Id"
 """Header by which a client names its request; it is logged and answered as it came."""
 ACCOUNT = "X-Account"
 """Header by which a viewer names the account that is to be read; without it everybody means their own."""
+EXPIRED_LOGIN = "your login has expired: log in again"
+BAD_LOGIN = "the bearer token is not valid: log in again"
 ADMITTED = "admitted"
 """Where in an event who was let in stands. It comes from the door alone: an event is JSON, without such values."""
 _ACCOUNT = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -32,9 +34,9 @@ def refuse_bad_token(event: Mapping[str, Any]) -> None:
     """
     found = authorizer_context(event).get("error")
     if found == TokenExpired.code:
-        raise TokenExpired("your login has expired: log in again")
+        raise TokenExpired(EXPIRED_LOGIN)
     if found is not None:
-        raise TokenInvalid("the bearer token is not valid: log in again")
+        raise TokenInvalid(BAD_LOGIN)
 
 
 def bearer_of(event: Mapping[str, Any]) -> Bearer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from typing import Final
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -23,6 +24,8 @@ body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh a
 </body>
 </html>
 """
+FAILED_TITLE: Final = "This did not work"
+"""Of a page that tells an error."""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from algotrading.contracts.errands import AccountDeletedErrand
 from algotrading.domain.errors import AuthenticationFailed, FieldProblem, RequestInvalid, TooManyTries
+from algotrading.domain.instants import with_instants
 from algotrading.domain.throttle import suspects_of_login
 from algotrading.ports import AccountRecords, Clock, Errands, Passwords, Throttle, Users
 from algotrading.services.second_factor import SecondFactorKeeper
@@ -56,7 +57,7 @@ class AccountData:
                 size = len(row.encode())
                 if size > left and page:
                     return page, f"{name}.{offset}"
-                page.setdefault(name, []).append(json.loads(row))
+                page.setdefault(name, []).append(with_instants(json.loads(row)))
                 left -= size
                 offset += 1
             if len(rows) < _ROWS:

@@ -25,6 +25,7 @@ from algotrading.contracts.errands import (
 )
 from algotrading.domain.delivery import LEASE, PATIENCE, pause_after
 from algotrading.domain.errors import NotFound
+from algotrading.domain.instants import instant_text
 from algotrading.domain.mail import notice_mail
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import (
@@ -231,7 +232,7 @@ def webhook_body(notice: InboxNotice) -> bytes:
     """What a webhook is sent, byte for byte what is signed."""
     said: Mapping[str, object] = {
         "type": notice.kind,
-        "timestamp": notice.created_at.isoformat(),
+        "timestamp": instant_text(notice.created_at),
         "data": {
             "notice_id": notice.notice_id,
             "strategy_id": None if notice.strategy_id is None else str(notice.strategy_id),

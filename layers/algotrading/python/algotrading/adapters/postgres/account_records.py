@@ -13,6 +13,7 @@ from algotrading.adapters.postgres.at_stake import is_trading
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.logins import end_all
 from algotrading.domain.account_notices import ERASED
+from algotrading.domain.accounts import STILL_TRADING
 from algotrading.domain.audit import AuditKind, account_entry, disconnected_entry
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
@@ -152,7 +153,4 @@ class PostgresAccountRecords:
 
 def _refuse_trading(session: Session, user_id: UUID, now: datetime) -> None:
     if is_trading(session, user_id, None, now):
-        raise Conflict(
-            "strategies run or are not settled, or an order is still looked for that was proven absent today: "
-            "stop them, wait until nothing is held, and try again tomorrow at the latest"
-        )
+        raise Conflict(STILL_TRADING)

@@ -17,7 +17,6 @@ from algotrading.domain.errors import (
 
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 """The security of a route that needs a token."""
-_NO_HEADER = '. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}`'
 _EVERY: tuple[type[AlgotradingError], ...] = (
     PayloadTooLarge,
     ContentTypeUnsupported,
@@ -25,7 +24,6 @@ _EVERY: tuple[type[AlgotradingError], ...] = (
     DatabaseUnavailable,
 )
 _WITH_TOKEN: tuple[type[AlgotradingError], ...] = (TokenExpired, TokenInvalid, AccountLocked)
-_NOBODY = TokenInvalid.status
 
 
 def answers(success: str, *errors: type[AlgotradingError], status: int = 200, is_open: bool = False) -> dict[int, Any]:
@@ -36,7 +34,7 @@ def answers(success: str, *errors: type[AlgotradingError], status: int = 200, is
         codes.setdefault(error.status, []).append(error.code)
     failures = {
         code: {
-            "description": " or ".join(dict.fromkeys(names)) + (_NO_HEADER if code == _NOBODY and not is_open else ""),
+            "description": " or ".join(dict.fromkeys(names)),
             "content": {"application/json": {"model": ErrorAnswer}},
         }
         for code, names in sorted(codes.items())

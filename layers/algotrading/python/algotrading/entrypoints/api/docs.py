@@ -17,7 +17,9 @@ from algotrading.entrypoints.api.answer_examples import with_answer_examples
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
 from algotrading.entrypoints.api.broker_accounts import BrokerAccountRoutes
-from algotrading.entrypoints.api.document_extras import with_accounts, with_examples, with_headers, with_keys
+from algotrading.entrypoints.api.document_examples import with_examples
+from algotrading.entrypoints.api.document_extras import with_accounts, with_client_request_id, with_headers, with_keys
+from algotrading.entrypoints.api.document_gateway import with_gateway
 from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.password import PasswordRoutes
@@ -38,9 +40,10 @@ _PAGE_HEADERS = {
 _DESCRIPTION = """Buys at the buy time, watches every tick, sells at the stop-loss or at the sell time.
 
 Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"field", "problem"}]}`, but for what the
-gateway answers by itself. A request without any Authorization header, to a path that needs one, is refused with
-401 `{"message": "Unauthorized"}`: treat a 401 without `error` as `TOKEN_INVALID` and log in. What is too much at once
-is turned away with 429 or 503 `{"message": ...}`: ask again later."""
+gateway answers by itself (GatewayRefusal: `{"message": ...}` alone, without X-Request-Id). A request without any
+Authorization header, to a path that needs one, is refused with 401 `{"message": "Unauthorized"}`: treat a 401 without
+`error` as `TOKEN_INVALID` and log in. What is too much at once is turned away with 429: ask again later. After 500 and
+503 without `error` a command may have been carried out: look, or ask again under its Idempotency-Key."""
 _BEARER = "From /auth/login, or a key of POST /account/keys, which opens what is said as x-scope"
 _OWN_VALIDATION_SHAPES = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Powertools' own error bodies, which our door never answers."""
@@ -95,7 +98,7 @@ def openapi_document() -> dict[str, Any]:
         security_schemes={"bearer": HTTPBearer(description=_BEARER)},
     )
     document = with_accounts(with_keys(_without_validation_shapes(json.loads(text))))
-    return with_headers(with_answer_examples(with_examples(document)))
+    return with_client_request_id(with_headers(with_gateway(with_answer_examples(with_examples(document)))))
 
 
 def _nobody() -> NoReturn:

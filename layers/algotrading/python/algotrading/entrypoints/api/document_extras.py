@@ -1,17 +1,13 @@
-"""What the document says beside routes and bodies: an example of every error, the headers of requests and answers."""
+"""What the document says beside routes and bodies: keys, accounts, and the headers of requests and answers."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 from algotrading.contracts.api_access import ACCESS
 from algotrading.contracts.api_routes import API_ROUTES
-from algotrading.domain.accounts import NO_MATCH
 from algotrading.domain.errors import (
     AccessDenied,
-    ErrorCode,
     FreshCodeNeeded,
     KeyAnswerNotKept,
     KeyInUse,
@@ -22,6 +18,7 @@ from algotrading.domain.errors import (
     TooManyTries,
 )
 from algotrading.domain.roles import Role
+from algotrading.entrypoints.api.document_examples import answers_of, codes_of
 from algotrading.entrypoints.http import REQUEST_ID
 from algotrading.entrypoints.http_answers import JSON
 from algotrading.entrypoints.http_event import ACCOUNT, CLIENT_REQUEST_ID
@@ -35,41 +32,17 @@ _VERSIONED = (
     "/api/v1/broker/accounts/{id}",
 )
 """The paths whose states have an ETag."""
-_CODES = frozenset(get_args(ErrorCode))
-_EXAMPLES = {
-    "REQUEST_INVALID": ("the request is not valid: see quantity", [("quantity", "must be a whole number")]),
-    "STRATEGY_INVALID": ("the strategy cannot trade: see stop_loss", [("stop_loss", "must be below the last price")]),
-    "CREDENTIALS_INVALID": (NO_MATCH, []),
-    "TOKEN_EXPIRED": ("your login has expired: log in again", []),
-    "TOKEN_INVALID": ("the bearer token is not valid: log in again", []),
-    "NOT_FOUND": ("no such strategy", []),
-    "BROKER_ACCOUNT_TAKEN": (
-        "this broker account is connected here already: look at your other broker accounts, and disconnect it first",
-        [],
-    ),
-    "BROKER_ACCOUNTS_FULL": ("a user has 5 broker accounts at most: remove one first", []),
-    "BROKER_ACCOUNT_IN_USE": (
-        "strategies trade in this account (2): delete or move its strategies, wait until nothing is held, and try again"
-        " then",
-        [],
-    ),
-    "BROKER_ACCOUNT_IS_DEFAULT": (
-        "the default account cannot be removed: make another one the default first",
-        [],
-    ),
-    "IDEMPOTENCY_ANSWER_NOT_KEPT": (
-        "this was done under the same Idempotency-Key, and its answer was not kept: GET /account/shared lists the"
-        " account that you may read now",
-        [],
-    ),
-    "PRECONDITION_FAILED": ("this has changed since you read it: read it again, then decide", []),
-    "PAYLOAD_TOO_LARGE": ("the body is larger than 32768 bytes", []),
-    "CONTENT_TYPE_UNSUPPORTED": ("the body must be application/json, not text/xml", []),
-    "REDIS_DOWN": ("today's prices cannot be read just now: try again in a minute", []),
-    "INTERNAL": ("something went wrong on our side; mention request 7f0c... when you report it", []),
-}
-_OTHERWISE = "what happened, and what to do about it"
 _TEXT = {"type": "string"}
+_CLIENT_REQUEST = {
+    "name": CLIENT_REQUEST_ID,
+    "in": "header",
+    "required": False,
+    "description": "The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It"
+    " is answered as it came; any other is passed over, and not answered",
+    "schema": _TEXT,
+    "example": "phone-7.start-41",
+}
+"""Without a pattern: one that does not fit is not refused."""
 _RATES = {
     POLICY: {
         "description": "How many requests (q) are answered in how many seconds (w)",
@@ -146,25 +119,18 @@ def _key(way_on: str | None) -> dict[str, Any]:
 def _add_code(responses: dict[str, Any], status: int, code: str) -> None:
     schema = {"$ref": "#/components/schemas/ErrorAnswer"}
     answer = responses.setdefault(str(status), {"description": code, "content": {JSON: {"schema": schema}}})
-    if code not in re.findall("[A-Z_]+", answer["description"]):
+    if code not in codes_of(answer["description"]):
         answer["description"] += f" or {code}"
-
-
-def with_examples(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with an example for each code of each refusal."""
-    for status, answer in _answers(document):
-        content = answer.get("content", {}).get(JSON)
-        codes = [word for word in re.findall(r"[A-Z_]+", answer["description"]) if word in _CODES]
-        if content is not None and status >= 400:
-            content["examples"] = {code: {"value": _example(code)} for code in codes}
-    return document
 
 
 def with_headers(document: dict[str, Any]) -> dict[str, Any]:
     """The document with the headers that the door and the routes give and take."""
     named = {"description": "The client's own name for the request, as it was sent", "schema": _TEXT}
-    given = {"description": "What the logs call the request: mention it in a report", "schema": _TEXT}
-    for _, answer in _answers(document):
+    given = {
+        "description": "What the logs call the request: mention it in a report. The gateway by itself gives none",
+        "schema": _TEXT,
+    }
+    for *_, answer in answers_of(document):
         answer["headers"] = {REQUEST_ID: given, CLIENT_REQUEST_ID: named}
     again = {"description": "true where the answer was kept: nothing was done now", "schema": _TEXT}
     for route in API_ROUTES:
@@ -182,6 +148,15 @@ def with_headers(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def with_client_request_id(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the header by which a client names any request."""
+    document["components"]["parameters"] = {"ClientRequestId": _CLIENT_REQUEST}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/ClientRequestId"})
+    return document
+
+
 def _add_rates(document: dict[str, Any]) -> None:
     for route in API_ROUTES:
         if not (route.is_open or route.is_repeatable):
@@ -192,19 +167,3 @@ def _add_rates(document: dict[str, Any]) -> None:
 def _if_match() -> dict[str, Any]:
     text = "An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now"
     return {"name": "If-Match", "in": "header", "required": False, "description": text, "schema": _TEXT}
-
-
-def _answers(document: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            for status, answer in operation["responses"].items():
-                yield int(status), answer
-
-
-def _example(code: str) -> dict[str, Any]:
-    message, details = _EXAMPLES.get(code, (_OTHERWISE, []))
-    return {
-        "error": code,
-        "message": message,
-        "details": [{"field": field, "problem": problem} for field, problem in details],
-    }
