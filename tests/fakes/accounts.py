@@ -137,7 +137,7 @@ class MemoryLogins:
                     raise TokenInvalid("this refresh token was used before; its login has been ended: log in again")
                 case Refresh.TAKEN:
                     self._database.refresh_tokens[token_hash] = (login.device_id, used_at or now)
-                    self._database.refresh_tokens[successor] = (login.device_id, None)
+                    self._database.refresh_tokens.setdefault(successor, (login.device_id, None))
                     self._database.logins[login.device_id] = replace(login, used_at=now)
             return login
 

@@ -13,8 +13,8 @@ CODE_IS_FRESH: Final = timedelta(minutes=5)
 LOGIN_LASTS: Final = timedelta(days=30)
 """From the password; nothing prolongs it."""
 GRACE: Final = timedelta(seconds=10)
-"""So long after its use a refresh token is taken once more: its answer may have been lost, or two requests of one
-device have crossed. Later, somebody has copied it."""
+"""So long after its use a refresh token is taken once more, and brings the same successor once more: its answer may
+have been lost, or two requests of one device have crossed. Later, somebody has copied it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,8 +194,8 @@ class AuthRoutes:
         return _login(self._services().log_in(body.email, body.password, device, address(request), body.code))
 
     def refresh(self, body: RefreshRequest) -> LoginAnswer:
-        """Exchange a refresh token for new tokens. It is good for one exchange; one that comes again more than ten
-        seconds after its use was copied by somebody, and ends its login."""
+        """Exchange a refresh token for new tokens. It is good for one exchange; one that comes again within ten seconds
+        brings the same refresh token once more, and one that comes later was copied by somebody, and ends its login."""
         return _login(self._services().refresh(body.refresh_token))
 
     def log_out(self, body: RefreshRequest) -> LoggedOutAnswer:
