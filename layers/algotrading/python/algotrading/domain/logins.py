@@ -67,7 +67,7 @@ class LoginEnd(StrEnum):
 
     LOGGED_OUT = "logged_out"
     REVOKED = "revoked"
-    """Its owner ended it from elsewhere."""
+    """From elsewhere: by its owner, or with a second factor that was taken away."""
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
     """By a link or by the old one: whoever knew that is not to stay."""
     ACCOUNT_DELETED = "account_deleted"
