@@ -2131,9 +2131,16 @@ export interface components {
         };
         /**
          * EnrolRequest
-         * @description Nothing needs to be said: `{}` or no body.
+         * @description Set a second factor up, by the password.
          */
-        EnrolRequest: Record<string, never>;
+        EnrolRequest: {
+            /**
+             * Password
+             * @description The account's
+             * @example a long passphrase
+             */
+            password: string;
+        };
         /**
          * EnrolmentAnswer
          * @description What the authenticator app is given; shown once. It counts once it is confirmed.
@@ -3399,6 +3406,11 @@ export interface components {
         SecondFactorAnswer: {
             /** Is On */
             is_on: boolean;
+            /**
+             * Recovery Codes Left
+             * @description How many recovery codes are not used up; null where it is off
+             */
+            recovery_codes_left: number | null;
         };
         /**
          * SharedAccountLeftAnswer
@@ -12280,7 +12292,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
                 "application/json": components["schemas"]["EnrolRequest"];
             };
@@ -12336,7 +12348,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */

@@ -147,6 +147,10 @@ class SecondFactors(Protocol):
         """Right digits came that were used before: on record each time, and told to the user once a day."""
         ...
 
+    def recovery_left(self, user_id: UUID) -> int:
+        """How many of the user's recovery codes are not used up."""
+        ...
+
     def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
         """Whether the user had this recovery code; it is gone now."""
         ...

@@ -27,6 +27,7 @@ from algotrading.ports import BrokerAccounts, Clock, Logins, NamedAccounts, Pass
 from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks, is_easy
 from algotrading.services.password_change import PasswordChange
+from algotrading.services.password_check import PasswordCheck
 from algotrading.services.programs import Programs
 from algotrading.services.registrar import Registrar
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
@@ -70,6 +71,7 @@ class Accounts:
     data: AccountData
     viewers: Viewers
     programs: Programs
+    password_check: PasswordCheck
     password_change: PasswordChange
     throttle: Throttle
     tokens: Tokens
@@ -138,9 +140,18 @@ class Accounts:
         """Log out everywhere; how many devices that were."""
         return self.logins.end_all(user_id, self.clock.now())
 
-    def begin_second_factor(self, user_id: UUID) -> Enrolment:
-        """See SecondFactorKeeper.begin."""
-        return self.second_factors.begin(user_id, self.users.get(user_id).email)
+    def begin_second_factor(self, user_id: UUID, password: str, address: str) -> Enrolment:
+        """See SecondFactorKeeper.begin. It takes the password: whoever has a stolen token alone would lock the owner
+        out.
+
+        Raises:
+            AuthenticationFailed: it is not the password.
+            Conflict: a second factor is on.
+            NotFound: the account is gone.
+            TooManyTries: too many wrong passwords; this one was not looked at.
+        """
+        user, _ = self.password_check.confirm(user_id, password, address, wrong="the password is not right")
+        return self.second_factors.begin(user_id, user.email)
 
     def confirm_second_factor(self, user_id: UUID, device_id: UUID | None, code: str) -> Sequence[str]:
         """See SecondFactorKeeper.confirm; the code counts as shown on this login, where that has not ended. Raises
