@@ -17,8 +17,8 @@ export function digitsOf(secret, steps = 0) {
 }
 
 /** Switches a second factor on from another device of theirs, and answers what that one has got. */
-async function switchOn({ token }) {
-  const { secret } = await call("/auth/second-factor", { token, body: {} });
+async function switchOn({ token, password }) {
+  const { secret } = await call("/auth/second-factor", { token, body: { password } });
   const { recovery_codes: recovery } = await call("/auth/second-factor/confirm", { token, body: { code: digitsOf(secret) } });
   return { secret, recovery };
 }

@@ -228,6 +228,7 @@ test("a login is guarded by an authenticator app, and a recovery code opens it",
   await logIn(one.page, guarded);
   await one.page.getByRole("tab", { name: "Settings" }).click();
   await press(one.page, "to-second-factor");
+  await fill(one.page, "password", guarded.password);
   await press(one.page, "set-up");
   const secret = await front(one.page, "secret").innerText();
   await fill(one.page, "code", digitsOf(secret));

@@ -25,7 +25,7 @@ beforeEach(() => {
   mockKept.set("token", "t");
 });
 
-const QUIET: Answers = { "GET /auth/second-factor": () => ok({ is_on: false }) };
+const QUIET: Answers = { "GET /auth/second-factor": () => ok({ is_on: false, recovery_codes_left: null }) };
 
 test("every page of the export ends up in one file, and only then it can be handed over", async () => {
   const sent = api({
@@ -95,7 +95,7 @@ test("an account is deleted by a switch, the password and two presses, and by no
 });
 
 test("with a second factor the code is asked for before anything is sent", async () => {
-  const sent = api({ "GET /auth/second-factor": () => ok({ is_on: true }), "POST /account/delete": () => ok({ status: "deleted" }) });
+  const sent = api({ "GET /auth/second-factor": () => ok({ is_on: true, recovery_codes_left: 10 }), "POST /account/delete": () => ok({ status: "deleted" }) });
   await show(<AccountDataScreen />);
   await screen.findByTestId("code");
   fireEvent.changeText(screen.getByTestId("password"), "a long passphrase");

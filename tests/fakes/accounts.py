@@ -137,7 +137,7 @@ class MemoryLogins:
                     raise TokenInvalid("this refresh token was used before; its login has been ended: log in again")
                 case Refresh.TAKEN:
                     self._database.refresh_tokens[token_hash] = (login.device_id, used_at or now)
-                    self._database.refresh_tokens[successor] = (login.device_id, None)
+                    self._database.refresh_tokens.setdefault(successor, (login.device_id, None))
                     self._database.logins[login.device_id] = replace(login, used_at=now)
             return login
 
@@ -228,7 +228,9 @@ class MemorySecondFactors:
             known = self.find(user_id)
             if known is None or known.is_on:
                 raise Conflict("there is no second factor to confirm")
-            self._database.second_factors[user_id] = replace(known, confirmed_at=now, last_step=step)
+            self._database.second_factors[user_id] = replace(
+                known, confirmed_at=now, last_step=step, confirmed_step=step
+            )
             self._database.recovery_codes[user_id] = set(recovery)
             audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_ON, now))
             add_notice(self._database, user_id, None, NoticeKind.SECOND_FACTOR_ON, SECOND_FACTOR_ON, now)
@@ -251,6 +253,10 @@ class MemorySecondFactors:
             if key not in self._database.summaries:
                 self._database.summaries.add(key)
                 add_notice(self._database, user_id, None, NoticeKind.CODE_REUSED, CODE_REUSED, now)
+
+    def recovery_left(self, user_id: UUID) -> int:
+        """See ports.SecondFactors."""
+        return len(self._database.recovery_codes.get(user_id, ()))
 
     def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
         """See ports.SecondFactors."""

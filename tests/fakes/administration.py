@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from algotrading.domain.account_notices import ACCOUNT_LOCKED, ACCOUNT_UNLOCKED
+from algotrading.domain.account_notices import ACCOUNT_LOCKED, ACCOUNT_UNLOCKED, SECOND_FACTOR_CLEARED
 from algotrading.domain.accounts import ConnectionStatus, User
 from algotrading.domain.administration import AccountState, BrokerStanding, QueueDepth, StorePulse, UserSummary
 from algotrading.domain.audit import AuditKind, access_entry, staff_deed_entry
@@ -110,6 +110,22 @@ class MemoryAdministration:
             if self._database.locked.pop(user_id, None) is not None:
                 audit.append(self._database, staff_deed_entry(user_id, AuditKind.ACCOUNT_UNLOCKED, now, by=by))
                 add_notice(self._database, user_id, None, NoticeKind.ACCOUNT_UNLOCKED, ACCOUNT_UNLOCKED, now)
+
+    def clear_second_factor(self, user_id: UUID, *, by: str, reason: str, now: datetime) -> int:
+        """See ports.Administration."""
+        database = self._database
+        with database.turn:
+            self._require(user_id)
+            factor = database.second_factors.get(user_id)
+            if factor is None or not factor.is_on:
+                raise Conflict("this user has no second factor that is on")
+            del database.second_factors[user_id]
+            database.recovery_codes.pop(user_id, None)
+            entry = staff_deed_entry(user_id, AuditKind.SECOND_FACTOR_CLEARED, now, by=by, reason=reason)
+            audit.append(database, entry)
+            ended = MemoryLogins(database).end_for(user_id, LoginEnd.REVOKED, now)
+            add_notice(database, user_id, None, NoticeKind.SECOND_FACTOR_OFF, SECOND_FACTOR_CLEARED, now)
+            return ended
 
     def grant(self, user_id: UUID, role: Role, *, by: str, now: datetime) -> None:
         """See ports.Administration."""

@@ -240,7 +240,7 @@ export function useSecondFactor() {
   const isIn = useIsIn();
   return useQuery({
     queryKey: ["second-factor"],
-    queryFn: async ({ signal }) => (await body(api.GET("/api/v1/auth/second-factor", { signal }))).is_on,
+    queryFn: ({ signal }) => body(api.GET("/api/v1/auth/second-factor", { signal })),
     enabled: isIn,
   });
 }

@@ -2131,9 +2131,16 @@ export interface components {
         };
         /**
          * EnrolRequest
-         * @description Nothing needs to be said: `{}` or no body.
+         * @description Set a second factor up, by the password.
          */
-        EnrolRequest: Record<string, never>;
+        EnrolRequest: {
+            /**
+             * Password
+             * @description The account's
+             * @example a long passphrase
+             */
+            password: string;
+        };
         /**
          * EnrolmentAnswer
          * @description What the authenticator app is given; shown once. It counts once it is confirmed.
@@ -2152,7 +2159,7 @@ export interface components {
         };
         /**
          * ErrorAnswer
-         * @description Every error, on every path; but for what the gateway answers by itself.
+         * @description Every error, on every path.
          */
         ErrorAnswer: {
             /**
@@ -2206,7 +2213,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Sections
-             * @description Rows by section, as they are stored, but for instants, which are written as everywhere; a section may go on in the next page. `record` of the audit trail is the very text that its hash is of
+             * @description Rows by section, as they are stored; a section may go on in the next page
              */
             sections: {
                 [key: string]: {
@@ -2284,17 +2291,6 @@ export interface components {
              * @example user@gmail.com
              */
             email: string;
-        };
-        /**
-         * GatewayRefusal
-         * @description What API Gateway answers by itself, before any function is asked: no code, and no X-Request-Id.
-         */
-        GatewayRefusal: {
-            /**
-             * Message
-             * @description The gateway's own words
-             */
-            message: string;
         };
         /**
          * HealthView
@@ -2500,10 +2496,7 @@ export interface components {
              * @description Who asked, of messages: schedule, start, watcher, user, converge, ...
              */
             asked_by: string | null;
-            /**
-             * At
-             * Format: date-time
-             */
+            /** At */
             at: string;
             /** Broker Order Id */
             broker_order_id: string | null;
@@ -3413,6 +3406,11 @@ export interface components {
         SecondFactorAnswer: {
             /** Is On */
             is_on: boolean;
+            /**
+             * Recovery Codes Left
+             * @description How many recovery codes are not used up; null where it is off
+             */
+            recovery_codes_left: number | null;
         };
         /**
          * SharedAccountLeftAnswer
@@ -4140,13 +4138,7 @@ export interface components {
         };
     };
     responses: never;
-    parameters: {
-        /**
-         * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-         * @example phone-7.start-41
-         */
-        ClientRequestId: string;
-    };
+    parameters: never;
     requestBodies: never;
     headers: never;
     pathItems: never;
@@ -4156,13 +4148,7 @@ export interface operations {
     show_account_api_v1_account_get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -4183,7 +4169,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4206,7 +4192,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4214,7 +4200,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -4229,15 +4215,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -4252,12 +4238,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4275,7 +4261,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4283,7 +4269,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -4298,12 +4284,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4321,7 +4307,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4329,7 +4315,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -4344,15 +4330,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -4367,15 +4353,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -4390,12 +4376,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -4409,11 +4395,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -4441,7 +4422,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4466,7 +4447,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4474,7 +4455,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4491,15 +4472,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4516,12 +4497,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4541,7 +4522,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4566,7 +4547,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4574,7 +4555,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4591,12 +4572,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4616,7 +4597,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4641,7 +4622,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4649,7 +4630,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4666,15 +4647,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4691,15 +4672,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4716,12 +4697,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -4731,13 +4712,7 @@ export interface operations {
             query?: {
                 cursor?: string | null;
             };
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -4758,7 +4733,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4781,7 +4756,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4789,7 +4764,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -4804,15 +4779,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -4827,12 +4802,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4850,7 +4825,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4858,7 +4833,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -4873,12 +4848,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4896,7 +4871,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4904,7 +4879,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -4919,15 +4894,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -4942,15 +4917,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -4965,12 +4940,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -4978,13 +4953,7 @@ export interface operations {
     show_api_v1_account_keys_get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -5005,7 +4974,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5028,7 +4997,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5036,7 +5005,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5051,15 +5020,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -5074,15 +5043,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -5097,12 +5066,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5120,7 +5089,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5128,7 +5097,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -5143,15 +5112,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -5166,15 +5135,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -5189,12 +5158,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -5208,11 +5177,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -5240,7 +5204,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5265,7 +5229,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5273,7 +5237,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5290,15 +5254,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5315,12 +5279,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
@@ -5340,7 +5304,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5348,7 +5312,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5365,12 +5329,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5390,7 +5354,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5415,7 +5379,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5423,7 +5387,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5440,15 +5404,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5465,15 +5429,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5490,12 +5454,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -5503,13 +5467,7 @@ export interface operations {
     revoke_api_v1_account_keys__id__delete: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -5532,7 +5490,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5555,7 +5513,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5563,7 +5521,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5578,15 +5536,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -5601,12 +5559,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -5624,7 +5582,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5632,7 +5590,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -5647,12 +5605,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5670,7 +5628,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5678,7 +5636,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -5693,15 +5651,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -5716,15 +5674,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -5739,12 +5697,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -5752,13 +5710,7 @@ export interface operations {
     show_shared_api_v1_account_shared_get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -5779,7 +5731,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5802,7 +5754,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5810,7 +5762,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5825,15 +5777,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -5848,15 +5800,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -5871,12 +5823,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5894,7 +5846,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5902,7 +5854,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -5917,15 +5869,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -5940,15 +5892,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -5963,12 +5915,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -5982,11 +5934,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -6014,7 +5961,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6039,7 +5986,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6047,7 +5994,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6064,15 +6011,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6089,12 +6036,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6114,7 +6061,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6139,7 +6086,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6147,7 +6094,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6164,12 +6111,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6189,7 +6136,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6214,7 +6161,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6222,7 +6169,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6239,15 +6186,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6264,15 +6211,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6289,12 +6236,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -6302,13 +6249,7 @@ export interface operations {
     leave_api_v1_account_shared__id__delete: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -6331,7 +6272,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6354,7 +6295,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6362,7 +6303,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -6377,15 +6318,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -6400,12 +6341,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6423,7 +6364,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6431,7 +6372,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -6446,12 +6387,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6469,7 +6410,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6477,7 +6418,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -6492,15 +6433,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -6515,15 +6456,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -6538,12 +6479,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -6551,13 +6492,7 @@ export interface operations {
     show_viewers_api_v1_account_viewers_get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -6578,7 +6513,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6601,7 +6536,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6609,7 +6544,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -6624,15 +6559,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -6647,15 +6582,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -6670,12 +6605,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6693,7 +6628,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6701,7 +6636,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -6716,15 +6651,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -6739,15 +6674,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -6762,12 +6697,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -6781,11 +6716,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -6813,7 +6743,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6838,7 +6768,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6846,7 +6776,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6863,15 +6793,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6888,12 +6818,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6913,7 +6843,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6938,7 +6868,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6946,7 +6876,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6963,12 +6893,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6988,7 +6918,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7013,7 +6943,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7021,7 +6951,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7038,15 +6968,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7063,15 +6993,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7088,12 +7018,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -7101,13 +7031,7 @@ export interface operations {
     revoke_api_v1_account_viewers__id__delete: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -7130,7 +7054,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7153,7 +7077,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7161,7 +7085,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -7176,15 +7100,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -7199,12 +7123,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -7222,7 +7146,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7230,7 +7154,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -7245,12 +7169,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7268,7 +7192,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7276,7 +7200,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -7291,15 +7215,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -7314,15 +7238,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -7337,12 +7261,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -7350,13 +7274,7 @@ export interface operations {
     show_health_api_v1_admin_health_get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -7377,7 +7295,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7400,7 +7318,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7408,7 +7326,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -7423,15 +7341,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
                     /**
@@ -7446,15 +7364,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -7469,12 +7387,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7492,7 +7410,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7500,7 +7418,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -7515,15 +7433,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -7538,15 +7456,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -7561,12 +7479,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -7580,11 +7498,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -7612,7 +7525,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7637,7 +7550,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7645,7 +7558,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7662,15 +7575,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7687,12 +7600,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -7712,7 +7625,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7720,7 +7633,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7737,12 +7650,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7762,7 +7675,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7787,7 +7700,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7795,7 +7708,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7812,15 +7725,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7837,15 +7750,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7862,12 +7775,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -7881,11 +7794,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -7913,7 +7821,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7938,7 +7846,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7946,7 +7854,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7963,15 +7871,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7988,12 +7896,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -8013,7 +7921,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8021,7 +7929,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8038,12 +7946,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8063,7 +7971,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8088,7 +7996,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8096,7 +8004,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8113,15 +8021,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8138,15 +8046,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8163,12 +8071,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -8182,13 +8090,7 @@ export interface operations {
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
             };
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -8209,7 +8111,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8232,7 +8134,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8240,7 +8142,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -8255,15 +8157,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
                     /**
@@ -8278,15 +8180,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -8301,12 +8203,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8324,7 +8226,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8332,7 +8234,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -8347,15 +8249,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -8370,15 +8272,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -8393,12 +8295,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -8406,13 +8308,7 @@ export interface operations {
     show_user_api_v1_admin_users__id__get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -8435,7 +8331,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8458,7 +8354,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8466,7 +8362,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -8481,15 +8377,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
                     /**
@@ -8504,12 +8400,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8527,7 +8423,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8535,7 +8431,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -8550,12 +8446,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8573,7 +8469,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8581,7 +8477,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -8596,15 +8492,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -8619,15 +8515,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -8642,12 +8538,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -8661,11 +8557,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -8695,7 +8586,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8720,7 +8611,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8728,7 +8619,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8745,15 +8636,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8770,12 +8661,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8795,7 +8686,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8820,7 +8711,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8828,7 +8719,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8845,12 +8736,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8870,7 +8761,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8895,7 +8786,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8903,7 +8794,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8920,15 +8811,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8945,15 +8836,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8970,12 +8861,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -8989,11 +8880,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -9023,7 +8909,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9048,7 +8934,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9056,7 +8942,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9073,15 +8959,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9098,12 +8984,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9123,7 +9009,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9148,7 +9034,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9156,7 +9042,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9173,12 +9059,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9198,7 +9084,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9223,7 +9109,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9231,7 +9117,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9248,15 +9134,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9273,15 +9159,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9298,12 +9184,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -9317,11 +9203,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -9351,7 +9232,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9376,7 +9257,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9384,7 +9265,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9401,15 +9282,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9426,12 +9307,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9451,7 +9332,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9476,7 +9357,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9484,7 +9365,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9501,12 +9382,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9526,7 +9407,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9551,7 +9432,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9559,7 +9440,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9576,15 +9457,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9601,15 +9482,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9626,12 +9507,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -9645,11 +9526,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -9679,7 +9555,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9704,7 +9580,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9712,7 +9588,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9729,15 +9605,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9754,12 +9630,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9779,7 +9655,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9804,7 +9680,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9812,7 +9688,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9829,12 +9705,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9854,7 +9730,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9879,7 +9755,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9887,7 +9763,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9904,15 +9780,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9929,15 +9805,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9954,12 +9830,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -9967,13 +9843,7 @@ export interface operations {
     show_devices_api_v1_auth_devices_get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -9994,7 +9864,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10017,7 +9887,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10025,7 +9895,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -10040,15 +9910,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -10063,15 +9933,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -10086,12 +9956,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10109,7 +9979,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10117,7 +9987,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -10132,15 +10002,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -10155,15 +10025,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -10178,12 +10048,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -10191,13 +10061,7 @@ export interface operations {
     end_all_devices_api_v1_auth_devices_delete: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -10218,7 +10082,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10241,7 +10105,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10249,7 +10113,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -10264,15 +10128,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -10287,15 +10151,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -10310,12 +10174,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10333,7 +10197,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10341,7 +10205,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -10356,15 +10220,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -10379,15 +10243,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -10402,12 +10266,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -10415,13 +10279,7 @@ export interface operations {
     end_device_api_v1_auth_devices__id__delete: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -10444,7 +10302,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10467,7 +10325,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10475,7 +10333,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -10490,15 +10348,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -10513,12 +10371,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -10536,7 +10394,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10544,7 +10402,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -10559,12 +10417,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10582,7 +10440,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10590,7 +10448,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -10605,15 +10463,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -10628,15 +10486,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -10651,12 +10509,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -10670,11 +10528,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -10702,7 +10555,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10727,7 +10580,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10735,7 +10588,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10752,15 +10605,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10777,12 +10630,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -10802,7 +10655,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10827,7 +10680,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10835,7 +10688,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10852,12 +10705,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10877,7 +10730,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10902,7 +10755,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10910,7 +10763,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10927,15 +10780,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10952,15 +10805,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10977,12 +10830,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -10990,13 +10843,7 @@ export interface operations {
     verify_api_v1_auth_email_verify_post: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -11011,7 +10858,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11024,7 +10871,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11037,7 +10884,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11045,17 +10892,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11063,7 +10910,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11071,43 +10918,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -11115,13 +10962,7 @@ export interface operations {
     log_in_api_v1_auth_login_post: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -11136,7 +10977,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11149,7 +10990,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11162,7 +11003,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11175,7 +11016,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11183,17 +11024,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11201,7 +11042,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11209,43 +11050,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -11253,13 +11094,7 @@ export interface operations {
     log_out_api_v1_auth_logout_post: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -11274,7 +11109,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11287,7 +11122,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11300,7 +11135,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11308,17 +11143,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11326,7 +11161,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11334,43 +11169,30 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
-            429: {
-                headers: {
-                    /** @description The client's own name for the request, as it was sent */
-                    "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayRefusal"];
-                };
-            };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -11384,11 +11206,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -11416,7 +11233,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11441,7 +11258,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11449,7 +11266,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11466,15 +11283,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11491,12 +11308,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -11516,7 +11333,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11541,7 +11358,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11549,7 +11366,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11566,12 +11383,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11591,7 +11408,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11616,7 +11433,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11624,7 +11441,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11641,15 +11458,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11666,15 +11483,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11691,12 +11508,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -11704,13 +11521,7 @@ export interface operations {
     forget_api_v1_auth_password_forgot_post: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -11725,7 +11536,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11738,7 +11549,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11746,17 +11557,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11764,7 +11575,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11772,43 +11583,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -11816,13 +11627,7 @@ export interface operations {
     reset_api_v1_auth_password_reset_post: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -11837,7 +11642,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11850,7 +11655,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11858,17 +11663,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11876,7 +11681,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11884,43 +11689,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -11928,13 +11733,7 @@ export interface operations {
     refresh_api_v1_auth_refresh_post: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -11949,7 +11748,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11962,7 +11761,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11975,7 +11774,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11983,17 +11782,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12001,7 +11800,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12009,43 +11808,30 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
-            429: {
-                headers: {
-                    /** @description The client's own name for the request, as it was sent */
-                    "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayRefusal"];
-                };
-            };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -12053,13 +11839,7 @@ export interface operations {
     register_api_v1_auth_register_post: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -12074,7 +11854,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12087,7 +11867,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12095,17 +11875,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12113,7 +11893,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12121,43 +11901,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -12165,13 +11945,7 @@ export interface operations {
     confirm_api_v1_auth_register_confirm_post: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -12186,7 +11960,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12199,7 +11973,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12212,7 +11986,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12220,17 +11994,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12238,7 +12012,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12246,43 +12020,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -12290,13 +12064,7 @@ export interface operations {
     show_second_factor_api_v1_auth_second_factor_get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -12317,7 +12085,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12340,7 +12108,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12348,7 +12116,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -12363,15 +12131,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -12386,15 +12154,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -12409,12 +12177,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12432,7 +12200,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12440,7 +12208,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -12455,15 +12223,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -12478,15 +12246,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -12501,12 +12269,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -12520,16 +12288,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
                 "application/json": components["schemas"]["EnrolRequest"];
             };
@@ -12552,7 +12315,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12577,7 +12340,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12585,7 +12348,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12602,15 +12365,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12627,12 +12390,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -12652,7 +12415,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12677,7 +12440,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12685,7 +12448,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12702,12 +12465,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12727,7 +12490,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12752,7 +12515,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12760,7 +12523,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12777,15 +12540,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12802,15 +12565,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12827,12 +12590,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -12846,11 +12609,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12878,7 +12636,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12903,7 +12661,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12911,7 +12669,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12928,15 +12686,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12953,12 +12711,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
@@ -12978,7 +12736,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12986,7 +12744,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13003,12 +12761,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13028,7 +12786,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13053,7 +12811,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13061,7 +12819,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13078,15 +12836,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13103,15 +12861,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13128,12 +12886,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -13147,11 +12905,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -13179,7 +12932,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13204,7 +12957,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13212,7 +12965,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13229,15 +12982,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13254,12 +13007,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -13279,7 +13032,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13287,7 +13040,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13304,12 +13057,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13329,7 +13082,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13354,7 +13107,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13362,7 +13115,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13379,15 +13132,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13404,15 +13157,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13429,12 +13182,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -13448,11 +13201,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -13480,7 +13228,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13505,7 +13253,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13513,7 +13261,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13530,15 +13278,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13555,12 +13303,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -13580,7 +13328,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13588,7 +13336,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13605,12 +13353,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13630,7 +13378,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13655,7 +13403,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13663,7 +13411,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13680,15 +13428,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13705,15 +13453,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13730,12 +13478,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -13746,13 +13494,7 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -13773,7 +13515,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13796,7 +13538,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13804,7 +13546,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -13819,15 +13561,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -13842,12 +13584,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -13865,7 +13607,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13873,7 +13615,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -13888,12 +13630,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13911,7 +13653,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13919,7 +13661,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -13934,15 +13676,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -13957,15 +13699,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -13980,12 +13722,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -13996,13 +13738,7 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -14023,7 +13759,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14046,7 +13782,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14054,7 +13790,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14069,15 +13805,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -14092,12 +13828,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -14115,7 +13851,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14138,7 +13874,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14146,7 +13882,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -14161,12 +13897,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14184,7 +13920,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14192,7 +13928,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -14207,15 +13943,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -14230,15 +13966,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -14253,12 +13989,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -14266,13 +14002,7 @@ export interface operations {
     show_api_v1_broker_accounts_get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -14293,7 +14023,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14316,7 +14046,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14324,7 +14054,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14339,15 +14069,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -14362,15 +14092,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -14385,12 +14115,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14408,7 +14138,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14416,7 +14146,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -14431,15 +14161,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -14454,15 +14184,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -14477,12 +14207,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -14496,11 +14226,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -14528,7 +14253,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14553,7 +14278,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14561,7 +14286,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14578,15 +14303,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14603,12 +14328,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description BROKER_ACCOUNTS_FULL or CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -14628,7 +14353,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14636,7 +14361,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14653,12 +14378,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14678,7 +14403,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14703,7 +14428,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14711,7 +14436,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14728,15 +14453,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14753,15 +14478,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14778,12 +14503,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -14794,11 +14519,6 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -14831,7 +14551,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14854,7 +14574,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14862,7 +14582,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14877,15 +14597,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -14900,12 +14620,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -14923,7 +14643,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14946,7 +14666,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14969,7 +14689,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14977,7 +14697,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -14992,12 +14712,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15015,7 +14735,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15023,7 +14743,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -15038,15 +14758,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -15061,15 +14781,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -15084,12 +14804,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -15100,11 +14820,6 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -15128,7 +14843,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15151,7 +14866,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15159,7 +14874,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -15174,15 +14889,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -15197,12 +14912,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15220,7 +14935,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15243,7 +14958,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15266,7 +14981,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15274,7 +14989,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -15289,12 +15004,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15312,7 +15027,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15320,7 +15035,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -15335,15 +15050,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -15358,15 +15073,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -15381,12 +15096,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -15398,13 +15113,7 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -15425,7 +15134,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15448,7 +15157,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15456,7 +15165,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -15471,15 +15180,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -15494,12 +15203,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15517,7 +15226,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15525,7 +15234,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -15540,12 +15249,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15563,7 +15272,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15571,7 +15280,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -15586,15 +15295,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -15609,15 +15318,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -15632,12 +15341,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -15649,13 +15358,7 @@ export interface operations {
                 state?: string | null;
                 status?: string | null;
             };
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -15666,7 +15369,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15680,7 +15383,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15694,7 +15397,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15708,7 +15411,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15722,7 +15425,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15736,7 +15439,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15745,17 +15448,17 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                     "text/html": string;
                 };
             };
@@ -15764,7 +15467,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15773,44 +15476,31 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
-            429: {
-                headers: {
-                    /** @description The client's own name for the request, as it was sent */
-                    "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayRefusal"];
-                };
-            };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                     "text/html": string;
                 };
             };
-            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                     "text/html": string;
                 };
             };
@@ -15825,11 +15515,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -15857,7 +15542,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15882,7 +15567,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15890,7 +15575,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15907,15 +15592,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15932,12 +15617,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15957,7 +15642,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15982,7 +15667,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15990,7 +15675,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -16007,12 +15692,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16032,7 +15717,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16057,7 +15742,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16065,7 +15750,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -16082,15 +15767,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -16107,15 +15792,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -16132,12 +15817,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -16148,13 +15833,7 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -16175,7 +15854,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16198,7 +15877,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16206,7 +15885,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16221,15 +15900,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -16244,12 +15923,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -16267,7 +15946,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16275,7 +15954,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -16290,12 +15969,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16313,7 +15992,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16321,7 +16000,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -16336,15 +16015,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -16359,15 +16038,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -16382,12 +16061,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -16395,13 +16074,7 @@ export interface operations {
     take_api_v1_broker_postback__account__post: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path: {
                 account: string;
             };
@@ -16418,7 +16091,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16431,7 +16104,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16444,7 +16117,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16457,7 +16130,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16465,17 +16138,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16483,7 +16156,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16491,43 +16164,30 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
-            429: {
-                headers: {
-                    /** @description The client's own name for the request, as it was sent */
-                    "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayRefusal"];
-                };
-            };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -16540,11 +16200,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -16566,7 +16221,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16589,7 +16244,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16597,7 +16252,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16612,15 +16267,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -16635,15 +16290,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -16658,12 +16313,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16681,7 +16336,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16689,7 +16344,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -16704,15 +16359,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -16727,15 +16382,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -16750,12 +16405,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -16769,11 +16424,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -16795,7 +16445,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16818,7 +16468,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16826,7 +16476,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16841,15 +16491,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -16864,15 +16514,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -16887,12 +16537,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16910,7 +16560,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16918,7 +16568,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -16933,15 +16583,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -16956,15 +16606,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -16979,12 +16629,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -16995,13 +16645,7 @@ export interface operations {
                 limit?: number;
                 cursor?: number | null;
             };
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -17022,7 +16666,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17045,7 +16689,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17053,7 +16697,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17068,15 +16712,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -17091,15 +16735,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -17114,12 +16758,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17137,7 +16781,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17145,7 +16789,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -17160,15 +16804,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -17183,15 +16827,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -17206,12 +16850,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -17219,13 +16863,7 @@ export interface operations {
     show_preferences_api_v1_notifications_preferences_get: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -17251,7 +16889,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17274,7 +16912,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17282,7 +16920,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17297,15 +16935,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -17320,12 +16958,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17343,7 +16981,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17351,7 +16989,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -17366,12 +17004,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17389,7 +17027,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17397,7 +17035,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -17412,15 +17050,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -17435,15 +17073,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -17458,12 +17096,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -17474,11 +17112,6 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -17509,7 +17142,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17532,7 +17165,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17540,7 +17173,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17555,15 +17188,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -17578,12 +17211,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17601,7 +17234,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17624,7 +17257,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17632,7 +17265,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -17647,12 +17280,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17670,7 +17303,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17678,7 +17311,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -17693,15 +17326,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -17716,15 +17349,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -17739,12 +17372,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -17752,13 +17385,7 @@ export interface operations {
     set_push_api_v1_notifications_push__id__put: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -17785,7 +17412,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17808,7 +17435,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17816,7 +17443,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17831,15 +17458,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -17854,12 +17481,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17877,7 +17504,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17885,7 +17512,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -17900,12 +17527,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17923,7 +17550,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17931,7 +17558,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -17946,15 +17573,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -17969,15 +17596,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -17992,12 +17619,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -18005,13 +17632,7 @@ export interface operations {
     remove_push_api_v1_notifications_push__id__delete: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -18034,7 +17655,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18057,7 +17678,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18065,7 +17686,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -18080,15 +17701,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -18103,12 +17724,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -18126,7 +17747,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18134,7 +17755,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -18149,12 +17770,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18172,7 +17793,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18180,7 +17801,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -18195,15 +17816,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -18218,15 +17839,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -18241,12 +17862,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -18260,11 +17881,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -18292,7 +17908,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18317,7 +17933,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18325,7 +17941,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18342,15 +17958,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18367,12 +17983,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -18392,7 +18008,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18400,7 +18016,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18417,12 +18033,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18442,7 +18058,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18467,7 +18083,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18475,7 +18091,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18492,15 +18108,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18517,15 +18133,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18542,12 +18158,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -18555,13 +18171,7 @@ export interface operations {
     set_number_api_v1_notifications_sms_put: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -18586,7 +18196,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18609,7 +18219,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18617,7 +18227,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -18632,15 +18242,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -18655,12 +18265,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONFLICT */
@@ -18678,7 +18288,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18686,7 +18296,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -18701,12 +18311,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18724,7 +18334,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18732,7 +18342,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -18747,15 +18357,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -18770,15 +18380,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -18793,12 +18403,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -18806,13 +18416,7 @@ export interface operations {
     remove_number_api_v1_notifications_sms_delete: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -18833,7 +18437,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18856,7 +18460,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18864,7 +18468,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -18879,15 +18483,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -18902,12 +18506,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -18925,7 +18529,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18933,7 +18537,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -18948,12 +18552,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18971,7 +18575,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18979,7 +18583,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -18994,15 +18598,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -19017,15 +18621,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -19040,12 +18644,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -19059,11 +18663,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -19091,7 +18690,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19116,7 +18715,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19124,7 +18723,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19141,15 +18740,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19166,12 +18765,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -19191,7 +18790,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19199,7 +18798,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19216,12 +18815,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19241,7 +18840,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19266,7 +18865,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19274,7 +18873,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19291,15 +18890,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19316,15 +18915,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19341,12 +18940,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -19354,13 +18953,7 @@ export interface operations {
     set_chat_api_v1_notifications_telegram_put: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -19385,7 +18978,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19408,7 +19001,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19416,7 +19009,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19431,15 +19024,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -19454,12 +19047,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONFLICT */
@@ -19477,7 +19070,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19485,7 +19078,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -19500,12 +19093,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19523,7 +19116,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19531,7 +19124,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -19546,15 +19139,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -19569,15 +19162,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -19592,12 +19185,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -19605,13 +19198,7 @@ export interface operations {
     remove_chat_api_v1_notifications_telegram_delete: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -19632,7 +19219,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19655,7 +19242,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19663,7 +19250,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19678,15 +19265,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -19701,12 +19288,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -19724,7 +19311,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19732,7 +19319,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -19747,12 +19334,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19770,7 +19357,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19778,7 +19365,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -19793,15 +19380,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -19816,15 +19403,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -19839,12 +19426,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -19858,11 +19445,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -19890,7 +19472,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19915,7 +19497,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19923,7 +19505,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19940,15 +19522,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19965,12 +19547,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -19990,7 +19572,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19998,7 +19580,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20015,12 +19597,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20040,7 +19622,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20065,7 +19647,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20073,7 +19655,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20090,15 +19672,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20115,15 +19697,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20140,12 +19722,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -20153,13 +19735,7 @@ export interface operations {
     set_webhook_api_v1_notifications_webhook_put: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -20184,7 +19760,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20207,7 +19783,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20215,7 +19791,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20230,15 +19806,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -20253,15 +19829,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -20276,12 +19852,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20299,7 +19875,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20307,7 +19883,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -20322,15 +19898,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -20345,15 +19921,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -20368,12 +19944,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -20381,13 +19957,7 @@ export interface operations {
     remove_webhook_api_v1_notifications_webhook_delete: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -20408,7 +19978,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20431,7 +20001,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20439,7 +20009,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20454,15 +20024,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -20477,12 +20047,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -20500,7 +20070,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20508,7 +20078,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -20523,12 +20093,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20546,7 +20116,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20554,7 +20124,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -20569,15 +20139,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -20592,15 +20162,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -20615,12 +20185,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -20634,11 +20204,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20656,7 +20221,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20671,7 +20236,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20679,34 +20244,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -20716,7 +20281,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20724,19 +20289,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20746,7 +20311,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20761,7 +20326,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20769,49 +20334,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -20822,11 +20387,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20853,7 +20413,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20876,7 +20436,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20884,7 +20444,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20899,15 +20459,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -20922,15 +20482,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -20945,12 +20505,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20968,7 +20528,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20976,7 +20536,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -20991,15 +20551,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -21014,15 +20574,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -21037,12 +20597,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -21053,11 +20613,6 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21088,7 +20643,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21111,7 +20666,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21119,7 +20674,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -21134,15 +20689,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description FRESH_CODE_NEEDED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description FRESH_CODE_NEEDED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -21157,12 +20712,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description PRECONDITION_FAILED */
@@ -21180,7 +20735,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21188,7 +20743,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -21203,12 +20758,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21226,7 +20781,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21234,7 +20789,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -21249,15 +20804,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -21272,15 +20827,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -21295,12 +20850,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -21314,11 +20869,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21346,7 +20896,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21371,7 +20921,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21379,7 +20929,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21396,15 +20946,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21421,12 +20971,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -21446,7 +20996,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21454,7 +21004,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21471,12 +21021,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21496,7 +21046,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21521,7 +21071,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21529,7 +21079,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21546,15 +21096,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21571,15 +21121,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21596,12 +21146,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -21615,11 +21165,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21641,7 +21186,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21664,7 +21209,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21672,7 +21217,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -21687,15 +21232,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -21710,15 +21255,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -21733,12 +21278,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21756,7 +21301,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21764,7 +21309,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -21779,15 +21324,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -21802,15 +21347,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -21825,12 +21370,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -21844,11 +21389,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21876,7 +21416,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21901,7 +21441,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21909,7 +21449,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21926,15 +21466,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21951,12 +21491,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -21976,7 +21516,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21984,7 +21524,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22001,12 +21541,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22026,7 +21566,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22051,7 +21591,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22059,7 +21599,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22076,15 +21616,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22101,15 +21641,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22126,12 +21666,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -22145,11 +21685,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -22167,7 +21702,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22182,7 +21717,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22190,34 +21725,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22227,7 +21762,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22242,7 +21777,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22250,19 +21785,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22272,7 +21807,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22287,7 +21822,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22295,49 +21830,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -22351,11 +21886,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -22383,7 +21913,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22408,7 +21938,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22416,7 +21946,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22433,15 +21963,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22458,12 +21988,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22483,7 +22013,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22508,7 +22038,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22516,7 +22046,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22533,12 +22063,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22558,7 +22088,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22583,7 +22113,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22591,7 +22121,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22608,15 +22138,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22633,15 +22163,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22658,12 +22188,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -22674,11 +22204,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22702,7 +22227,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22725,7 +22250,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22733,7 +22258,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22748,15 +22273,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -22771,12 +22296,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22794,7 +22319,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22802,7 +22327,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -22817,12 +22342,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22840,7 +22365,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22848,7 +22373,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -22863,15 +22388,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -22886,15 +22411,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -22909,12 +22434,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -22928,11 +22453,6 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -22950,7 +22470,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22965,7 +22485,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22973,34 +22493,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23010,7 +22530,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23025,7 +22545,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23033,19 +22553,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23055,7 +22575,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23070,7 +22590,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23078,49 +22598,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -23131,11 +22651,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23164,7 +22679,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23187,7 +22702,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23195,7 +22710,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23210,15 +22725,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -23233,12 +22748,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23256,7 +22771,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23264,7 +22779,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -23279,12 +22794,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23302,7 +22817,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23310,7 +22825,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -23325,15 +22840,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -23348,15 +22863,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -23371,12 +22886,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -23387,11 +22902,6 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23424,7 +22934,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23447,7 +22957,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23455,7 +22965,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23470,15 +22980,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -23493,12 +23003,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23516,7 +23026,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23539,7 +23049,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23562,7 +23072,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23570,7 +23080,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -23585,12 +23095,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23608,7 +23118,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23616,7 +23126,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -23631,15 +23141,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -23654,15 +23164,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -23677,12 +23187,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -23693,11 +23203,6 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23721,7 +23226,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23744,7 +23249,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23752,7 +23257,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23767,15 +23272,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -23790,12 +23295,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23813,7 +23318,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23836,7 +23341,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23859,7 +23364,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23867,7 +23372,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -23882,12 +23387,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23905,7 +23410,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23913,7 +23418,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -23928,15 +23433,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -23951,15 +23456,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -23974,12 +23479,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -23990,11 +23495,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -24018,7 +23518,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24041,7 +23541,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24049,7 +23549,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24064,15 +23564,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -24087,12 +23587,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24110,7 +23610,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24118,7 +23618,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -24133,12 +23633,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24156,7 +23656,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24164,7 +23664,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -24179,15 +23679,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -24202,15 +23702,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description REDIS_DOWN or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description REDIS_DOWN or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -24225,12 +23725,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -24241,11 +23741,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -24269,7 +23764,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24292,7 +23787,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24300,7 +23795,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24315,15 +23810,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -24338,12 +23833,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24361,7 +23856,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24369,7 +23864,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -24384,12 +23879,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24407,7 +23902,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24415,7 +23910,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -24430,15 +23925,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -24453,15 +23948,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -24476,12 +23971,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -24492,11 +23987,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -24520,7 +24010,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24543,7 +24033,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24551,7 +24041,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24566,15 +24056,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -24589,12 +24079,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24612,7 +24102,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24620,7 +24110,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -24635,12 +24125,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24658,7 +24148,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24666,7 +24156,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -24681,15 +24171,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -24704,15 +24194,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -24727,12 +24217,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -24745,11 +24235,6 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
-                /**
-                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
-                 * @example phone-7.start-41
-                 */
-                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -24773,7 +24258,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24796,7 +24281,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24804,7 +24289,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24819,15 +24304,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
                     /**
@@ -24842,12 +24327,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24865,7 +24350,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24873,7 +24358,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
+            /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
                     /**
@@ -24888,12 +24373,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24911,7 +24396,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24919,7 +24404,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /**
@@ -24934,15 +24419,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
+            /** @description INTERNAL */
             500: {
                 headers: {
                     /**
@@ -24957,15 +24442,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
+            /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
                     /**
@@ -24980,12 +24465,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    /** @description What the logs call the request: mention it in a report */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };

@@ -5,18 +5,23 @@ import { Button, Text } from "react-native-paper";
 
 import { body } from "@/api/client";
 import { useOnce } from "@/api/once";
+import { useOneAtATime } from "@/api/one-at-a-time";
 import { useSecondFactor } from "@/api/queries";
 import { useApi } from "@/api/session";
 import { CodeInput } from "@/ui/code";
 import { AskedButton, Loaded, Panel, ProblemText, ToneText } from "@/ui/parts";
+import { PasswordInput } from "@/ui/password";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
+
+/** So many recovery codes are few. */
+const FEW = 2;
 
 export default function SecondFactorScreen() {
   const words = useWords();
   const [recovery, setRecovery] = useState<readonly string[] | null>(null);
   const [isAsked, setAsked] = useState(false);
-  const isOn = useSecondFactor();
+  const factor = useSecondFactor();
   const beginAnew = () => {
     setRecovery(null);
     setAsked(false);
@@ -24,7 +29,11 @@ export default function SecondFactorScreen() {
   return (
     <Screen title={words.secondFactor.title} back="/settings">
       {recovery === null ? null : <RecoveryCodes codes={recovery} />}
-      <Loaded query={isOn}>{(on) => (on ? <On areCodesLost={isAsked && recovery === null} onRemoved={beginAnew} /> : <Off onAsked={() => setAsked(true)} onConfirmed={setRecovery} />)}</Loaded>
+      <Loaded query={factor}>
+        {({ is_on: isOn, recovery_codes_left: left }) =>
+          isOn ? <On codesLeft={left} areCodesLost={isAsked && recovery === null} onRemoved={beginAnew} /> : <Off onAsked={() => setAsked(true)} onConfirmed={setRecovery} />
+        }
+      </Loaded>
     </Screen>
   );
 }
@@ -33,8 +42,17 @@ function Off({ onAsked, onConfirmed }: { onAsked: () => void; onConfirmed: (code
   const words = useWords();
   const api = useApi();
   const queries = useQueryClient();
+  const [password, setPassword] = useState("");
   const [code, setCode] = useState("");
-  const enrolment = useMutation({ mutationFn: () => body(api.POST("/api/v1/auth/second-factor", { body: {} })) });
+  const enrolment = useMutation({
+    mutationFn: () => body(api.POST("/api/v1/auth/second-factor", { body: { password } })),
+    // Nothing of it stays in memory once it has done its work.
+    onSuccess: () => setPassword(""),
+  });
+  const oneAtATime = useOneAtATime();
+  const begin = () => {
+    if (password !== "") void oneAtATime(() => enrolment.mutateAsync().catch(() => undefined));
+  };
   const confirmation = useOnce(
     async (to, shown: string, headers) => (await body(to.POST("/api/v1/auth/second-factor/confirm", { body: { code: shown }, headers }))).recovery_codes,
     { success: onConfirmed, settled: async () => void queries.invalidateQueries({ queryKey: ["second-factor"] }) },
@@ -49,9 +67,14 @@ function Off({ onAsked, onConfirmed }: { onAsked: () => void; onConfirmed: (code
     <Panel>
       <ToneText tone="bad">{words.secondFactor.off}</ToneText>
       {given === undefined ? (
-        <Button mode="contained" loading={enrolment.isPending} disabled={enrolment.isPending} onPress={() => enrolment.mutate()} testID="set-up">
-          {words.secondFactor.setUp}
-        </Button>
+        <>
+          <Text>{words.secondFactor.setUpHow}</Text>
+          <PasswordInput label={words.account.password} value={password} onChange={setPassword} onSubmit={begin} isNew={false} />
+          <Button mode="contained" loading={enrolment.isPending} disabled={enrolment.isPending || password === ""} onPress={begin} testID="set-up">
+            {words.secondFactor.setUp}
+          </Button>
+          <ProblemText error={enrolment.error} here={{ CREDENTIALS_INVALID: words.secondFactor.passwordWrong }} />
+        </>
       ) : (
         <>
           <Text>{words.secondFactor.secret}</Text>
@@ -67,13 +90,13 @@ function Off({ onAsked, onConfirmed }: { onAsked: () => void; onConfirmed: (code
           </Button>
         </>
       )}
-      <ProblemText error={confirmation.error ?? enrolment.error} here={{ CREDENTIALS_INVALID: words.secondFactor.codeWrong }} />
+      <ProblemText error={confirmation.error} here={{ CREDENTIALS_INVALID: words.secondFactor.codeWrong }} />
     </Panel>
   );
 }
 
-/** `areCodesLost`: it was switched on from here, and the answer, which alone shows the recovery codes, did not come. */
-function On({ areCodesLost, onRemoved }: { areCodesLost: boolean; onRemoved: () => void }) {
+/** `codesLeft`: recovery codes that are not used up; null where the product said that it is off. `areCodesLost`: it was switched on from here, and the answer, which alone shows the recovery codes, did not come. */
+function On({ codesLeft, areCodesLost, onRemoved }: { codesLeft: number | null; areCodesLost: boolean; onRemoved: () => void }) {
   const words = useWords();
   const queries = useQueryClient();
   const [code, setCode] = useState("");
@@ -84,6 +107,8 @@ function On({ areCodesLost, onRemoved }: { areCodesLost: boolean; onRemoved: () 
   return (
     <Panel>
       <ToneText tone="good">{words.secondFactor.on}</ToneText>
+      {codesLeft === null ? null : <Text testID="codes-left">{words.secondFactor.codesLeft(codesLeft)}</Text>}
+      {codesLeft !== null && codesLeft <= FEW ? <ToneText tone="bad">{words.secondFactor.codesFew}</ToneText> : null}
       {areCodesLost ? <ToneText tone="bad">{words.secondFactor.codesLost}</ToneText> : null}
       <CodeInput value={code} onChange={setCode} onSubmit={() => undefined} />
       <AskedButton label={words.secondFactor.remove} question={words.secondFactor.removeAsk} icon="shield-alert" isDangerous isDisabled={code.trim() === "" || removal.isPending} onConfirmed={() => removal.mutate(code.trim())} />

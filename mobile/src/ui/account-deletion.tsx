@@ -18,7 +18,7 @@ import { PasswordInput } from "./password";
 export function AccountDeletion({ onDeleted }: { onDeleted: () => void }) {
   const words = useWords().accountData;
   const session = useSession();
-  const hasSecondFactor = useSecondFactor().data;
+  const hasSecondFactor = useSecondFactor().data?.is_on;
   const [isArmed, setArmed] = useState(false);
   const [password, setPassword] = useState("");
   const [code, setCode] = useState("");

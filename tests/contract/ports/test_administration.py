@@ -114,6 +114,35 @@ def test_an_unlocked_user_is_let_in_and_what_was_so_leaves_no_record(stores: Sto
     assert told == ["account_unlocked", "account_locked"]
 
 
+def test_a_second_factor_is_taken_away_with_its_codes_and_logins_and_nobody_elses(stores: Stores) -> None:
+    user, other = ready(stores), ready(stores)
+    code = user.user_id.bytes * 2
+    stores.second_factors.remove(user.user_id, MOMENT)
+    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", MOMENT))
+    stores.second_factors.confirm(user.user_id, 1, [code], MOMENT)
+    for who, name in ((user, "phone"), (user, "desk"), (other, "tablet")):
+        log_in(stores, name, user_id=who.user_id)
+    before = len(kinds_of(stores, user.user_id))
+
+    assert stores.administration.clear_second_factor(user.user_id, by=BY, reason="phone lost", now=LATER) == 2
+
+    assert stores.second_factors.find(user.user_id) is None
+    assert not stores.second_factors.use_recovery(user.user_id, code, LATER)
+    assert stores.logins.alive(user.user_id, LATER) == []
+    with pytest.raises(TokenExpired):
+        stores.logins.refresh(user.user_id, token("phone"), token("next"), LATER)
+    assert stores.second_factors.find(other.user_id) is not None
+    assert len(stores.logins.alive(other.user_id, LATER)) == 1
+    assert kinds_of(stores, user.user_id)[before:] == ["second_factor_cleared", "login_ended", "login_ended"]
+    [told, *_] = stores.notifications.inbox(user.user_id, limit=9, before=None)
+    assert (told.kind, "taken away by whoever runs the service" in told.text) == ("second_factor_off", True)
+    # And there is nothing to take away a second time, nor one that was only begun.
+    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", LATER))
+    with pytest.raises(Conflict):
+        stores.administration.clear_second_factor(user.user_id, by=BY, reason="again", now=LATER)
+    assert stores.second_factors.find(user.user_id) is not None
+
+
 def test_a_role_counts_until_it_is_withdrawn(stores: Stores) -> None:
     user = ready(stores)
     for _ in range(2):
@@ -167,6 +196,7 @@ def test_nothing_is_done_to_who_is_not_there(stores: Stores, who: str) -> None:
     for attempt in (
         lambda: store.lock(user_id, by=BY, reason="x", now=MOMENT),
         lambda: store.unlock(user_id, by=BY, now=MOMENT),
+        lambda: store.clear_second_factor(user_id, by=BY, reason="x", now=MOMENT),
         lambda: store.grant(user_id, Role.ADMIN, by=BY, now=MOMENT),
         lambda: store.withdraw(user_id, Role.ADMIN, by=BY, now=MOMENT),
         lambda: store.state(user_id, by=uuid4(), role=Role.ADMIN, door=DOOR, now=MOMENT),

@@ -86,7 +86,7 @@ def test_a_token_that_comes_again_ends_its_login_for_whoever_holds_it(stores: St
 
 def test_an_answer_that_was_lost_is_asked_for_again(stores: Stores) -> None:
     login = log_in(stores, "first")
-    stores.logins.refresh(login.user_id, token("first"), token("lost"), MOMENT)
+    stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT)
 
     stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT + GRACE)
 
@@ -94,13 +94,45 @@ def test_an_answer_that_was_lost_is_asked_for_again(stores: Stores) -> None:
     assert stores.logins.refresh(login.user_id, token("second"), token("third"), later).device_id == login.device_id
 
 
+def test_a_successor_that_was_used_stays_used_when_the_token_before_it_comes_again(stores: Stores) -> None:
+    # Given a token that was used, whose successor was used, too, all within a moment
+    login = log_in(stores, "first")
+    stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT)
+    stores.logins.refresh(login.user_id, token("second"), token("third"), MOMENT + SECOND)
+
+    # When the first one comes again within its grace, and is answered with the same successor
+    stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT + GRACE)
+
+    # Then that one's grace goes on counting from its first use
+    last = MOMENT + SECOND + GRACE
+    stores.logins.refresh(login.user_id, token("second"), token("third"), last)
+    with pytest.raises(TokenInvalid, match="used before"):
+        stores.logins.refresh(login.user_id, token("second"), token("third"), last + SECOND)
+    assert stores.logins.alive(login.user_id, last + SECOND) == []
+
+
+def test_two_repetitions_at_once_leave_one_successor(postgres_store: PostgresStore, in_postgres: Stores) -> None:
+    login = log_in(in_postgres, "first")
+
+    with ThreadPoolExecutor(4) as pool:
+        uses = [
+            pool.submit(in_postgres.logins.refresh, login.user_id, token("first"), token("second"), MOMENT)
+            for _ in range(4)
+        ]
+        assert {each.result(timeout=10).device_id for each in uses} == {login.device_id}
+
+    with postgres_store.app.tenant(login.user_id) as session:
+        kept = session.execute("select count(*) as tokens from refresh_tokens").fetchone()
+    assert kept == {"tokens": 2}
+
+
 def test_the_grace_is_counted_from_the_first_use(stores: Stores) -> None:
     login = log_in(stores, "first")
-    stores.logins.refresh(login.user_id, token("first"), token("a"), MOMENT)
-    stores.logins.refresh(login.user_id, token("first"), token("b"), MOMENT + GRACE)
+    stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT)
+    stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT + GRACE)
 
     with pytest.raises(TokenInvalid, match="used before"):
-        stores.logins.refresh(login.user_id, token("first"), token("c"), MOMENT + GRACE + SECOND)
+        stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT + GRACE + SECOND)
 
 
 def test_a_login_ends_at_its_age_however_often_it_was_refreshed(stores: Stores) -> None:

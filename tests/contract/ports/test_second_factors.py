@@ -29,7 +29,7 @@ def waiting(stores: Stores) -> SecondFactor:
 @pytest.fixture
 def confirmed(stores: Stores, waiting: SecondFactor) -> SecondFactor:
     stores.second_factors.confirm(waiting.user_id, 100, CODES, MOMENT)
-    return replace(waiting, confirmed_at=MOMENT, last_step=100)
+    return replace(waiting, confirmed_at=MOMENT, last_step=100, confirmed_step=100)
 
 
 def test_who_has_none_has_none(stores: Stores) -> None:
@@ -64,6 +64,9 @@ def test_a_step_is_good_once_and_none_before_it_is(stores: Stores, confirmed: Se
     tries = [(100, False), (102, True), (102, False), (101, False), (103, True)]
 
     assert [(step, stores.second_factors.use_step(confirmed.user_id, step)) for step, _ in tries] == tries
+    found = stores.second_factors.find(confirmed.user_id)
+    assert found is not None
+    assert (found.last_step, found.confirmed_step) == (103, 100)
 
 
 def test_a_recovery_code_is_good_once_and_for_its_owner_only(stores: Stores, confirmed: SecondFactor) -> None:
@@ -73,6 +76,19 @@ def test_a_recovery_code_is_good_once_and_for_its_owner_only(stores: Stores, con
     assert stores.second_factors.use_recovery(confirmed.user_id, CODES[0], MOMENT)
     assert not stores.second_factors.use_recovery(confirmed.user_id, CODES[0], MOMENT)
     assert stores.second_factors.use_recovery(confirmed.user_id, CODES[1], MOMENT)
+
+
+def test_recovery_codes_are_counted_until_they_are_used_and_nobody_elses(
+    stores: Stores, confirmed: SecondFactor
+) -> None:
+    other = stores.add_user().user_id
+    assert [stores.second_factors.recovery_left(each) for each in (confirmed.user_id, other)] == [len(CODES), 0]
+
+    stores.second_factors.use_recovery(confirmed.user_id, CODES[0], MOMENT)
+    assert stores.second_factors.recovery_left(confirmed.user_id) == len(CODES) - 1
+
+    stores.second_factors.remove(confirmed.user_id, MOMENT)
+    assert stores.second_factors.recovery_left(confirmed.user_id) == 0
 
 
 def test_what_is_taken_away_takes_its_recovery_codes_with_it(stores: Stores, confirmed: SecondFactor) -> None:

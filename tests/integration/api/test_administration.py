@@ -12,7 +12,7 @@ import pytest
 from algotrading.domain.second_factor import STEP_SECONDS
 from algotrading.services.second_factor import digits_of
 from tests.integration.api.deployment import Deployment
-from tests.integration.api.people import register, register_with_email
+from tests.integration.api.people import PASSWORD, register, register_with_email
 from tests.integration.api.test_the_functions_together import plan
 from tests.stores import PostgresStore
 
@@ -43,7 +43,8 @@ def boss(deployment: Deployment) -> Boss:
     action = {"action": "grant_role", "email": email, "role": "admin", "by": "ops@example.com"}
     assert deployment.operate(action)["error"] == "CONFLICT", "no second factor"
 
-    secret = base64.b32decode(deployment.call("POST", "/auth/second-factor", {}, token)[1]["secret"])
+    begun = deployment.call("POST", "/auth/second-factor", {"password": PASSWORD}, token)[1]
+    secret = base64.b32decode(begun["secret"])
     shown = {"code": digits_of(secret, int(time.time()) // STEP_SECONDS)}
     codes = deployment.call("POST", "/auth/second-factor/confirm", shown, token)[1]["recovery_codes"]
     assert deployment.operate(action) == {"user_id": user_id, "role": "admin", "status": "granted"}

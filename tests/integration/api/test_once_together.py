@@ -15,7 +15,7 @@ import pytest
 from algotrading.domain.second_factor import STEP_SECONDS
 from algotrading.services.second_factor import digits_of
 from tests.integration.api.deployment import Deployment, load_handler
-from tests.integration.api.people import register
+from tests.integration.api.people import PASSWORD, register
 from tests.integration.api.test_administration import Boss, boss
 from tests.stores import PostgresStore
 
@@ -60,7 +60,8 @@ def test_recovery_codes_whose_answer_was_lost_are_not_kept_and_there_is_a_way_to
     deployment: Deployment, postgres_module_store: PostgresStore
 ) -> None:
     token, key = register(deployment), uuid4().hex
-    secret = base64.b32decode(deployment.call("POST", "/auth/second-factor", {}, token, key=f"{key}-1")[1]["secret"])
+    asked = {"password": PASSWORD}
+    secret = base64.b32decode(deployment.call("POST", "/auth/second-factor", asked, token, key=f"{key}-1")[1]["secret"])
     shown = {"code": digits_of(secret, int(time.time()) // STEP_SECONDS)}
     status, lost = deployment.call("POST", "/auth/second-factor/confirm", shown, token, key=key)
     assert status == 200, lost
@@ -73,7 +74,7 @@ def test_recovery_codes_whose_answer_was_lost_are_not_kept_and_there_is_a_way_to
     assert not [code for code in lost["recovery_codes"] if code in str(kept)]
     removing = {"code": lost["recovery_codes"][0]}
     assert deployment.call("POST", "/auth/second-factor/remove", removing, token, key=f"{key}-2")[0] == 200
-    assert deployment.call("POST", "/auth/second-factor", {}, token, key=f"{key}-3")[0] == 201
+    assert deployment.call("POST", "/auth/second-factor", asked, token, key=f"{key}-3")[0] == 201
 
 
 def test_a_deed_of_the_staff_is_done_once_and_another_users_same_key_is_his_own(

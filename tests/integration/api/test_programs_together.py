@@ -11,7 +11,7 @@ import pytest
 from algotrading.domain.second_factor import STEP_SECONDS
 from algotrading.services.second_factor import digits_of
 from tests.integration.api.deployment import Deployment
-from tests.integration.api.people import register
+from tests.integration.api.people import PASSWORD, register
 from tests.integration.api.test_the_functions_together import plan
 from tests.stores import PostgresStore
 
@@ -20,7 +20,8 @@ from tests.stores import PostgresStore
 def owner(deployment: Deployment) -> tuple[str, list[str]]:
     """A trader with a second factor: token, and recovery codes."""
     token = register(deployment)
-    secret = base64.b32decode(deployment.call("POST", "/auth/second-factor", {}, token)[1]["secret"])
+    begun = deployment.call("POST", "/auth/second-factor", {"password": PASSWORD}, token)[1]
+    secret = base64.b32decode(begun["secret"])
     shown = {"code": digits_of(secret, int(time.time()) // STEP_SECONDS)}
     codes = deployment.call("POST", "/auth/second-factor/confirm", shown, token)[1]["recovery_codes"]
     return token, codes

@@ -62,6 +62,7 @@ BODIES |= {
     "POST /api/v1/admin/kill": {"reason": "forged", "code": "123456"},
     "POST /api/v1/admin/release": {"code": "123456"},
 }
+BODIES["POST /api/v1/auth/second-factor"] = {"password": "good-old-horse"}
 BODIES |= {f"POST /api/v1/auth/second-factor/{what}": {"code": "123456"} for what in ("confirm", "remove")}
 QUERIES = {"GET /api/v1/instruments": {"query": "TCS"}}
 

@@ -175,6 +175,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresSecondFactors.confirm": lambda r, me: r.confirm(me.user_id, 1, [bytes(32)], MOMENT),
     "PostgresSecondFactors.use_step": lambda r, me: r.use_step(me.user_id, 1 << 40),
     "PostgresSecondFactors.note_reuse": lambda r, me: r.note_reuse(me.user_id, MOMENT),
+    "PostgresSecondFactors.recovery_left": lambda r, me: r.recovery_left(me.user_id),
     "PostgresSecondFactors.use_recovery": lambda r, me: r.use_recovery(me.user_id, me.victim.refresh_hash, MOMENT),
     "PostgresSecondFactors.remove": lambda r, me: r.remove(me.user_id, MOMENT),
     "PostgresEmailLinks.add": lambda r, me: r.add(
@@ -339,6 +340,9 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAuditTrail.empty_heads": lambda r, me: list(r.empty_heads()),
     "PostgresAuditTrail.unchained": lambda r, me: list(r.unchained()),
     "PostgresStandings.note_staff": lambda r, me: r.note_staff(me.user_id, Role.ADMIN, "GET /", "/", MOMENT),
+    "PostgresAdministration.clear_second_factor": lambda r, me: r.clear_second_factor(
+        me.victim.user_id, by="me", reason="forged", now=MOMENT
+    ),
     "PostgresAdministration.users": lambda r, me: list(r.users(query=None, limit=10, after=None)),
     "PostgresAdministration.find": lambda r, me: r.find(me.victim.email),
     "PostgresAdministration.state": lambda r, me: r.state(
@@ -464,6 +468,7 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
         "PostgresKeptAnswers.begin",
         "PostgresSecondFactors.find",
         "PostgresSecondFactors.use_step",
+        "PostgresSecondFactors.recovery_left",
         "PostgresSecondFactors.use_recovery",
         "PostgresEmailLinks.is_good",
         "PostgresRegistrations.email_of",

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.unit.api.test_admin import Boss
 from tests.unit.api.test_notifications import send_codes
-from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
+from tests.unit.api.test_second_factor import begin, shown, switch_on, wait_a_step
 from tests.unit.api.test_sms import code_of, name
 from tests.unit.api.test_viewers import invite
 from tests.unit.api.world import PLAN, ApiWorld
@@ -48,7 +48,7 @@ def _mailed(world: ApiWorld) -> str:
 
 def _confirm_factor(world: ApiWorld) -> Request:
     token = world.register()
-    secret = world.call("POST", "/auth/second-factor", token=token).body["secret"]
+    secret = begin(world, token).body["secret"]
     return "/auth/second-factor/confirm", {"code": shown(world, secret)}, token
 
 
@@ -85,7 +85,7 @@ def _confirm_number(world: ApiWorld) -> Request:
 
 
 DEEDS: Mapping[str, Callable[[ApiWorld], Request]] = {
-    "POST /api/v1/auth/second-factor": _plain("/auth/second-factor"),
+    "POST /api/v1/auth/second-factor": _plain("/auth/second-factor", password="good-old-horse"),
     "POST /api/v1/auth/second-factor/confirm": _confirm_factor,
     "POST /api/v1/auth/second-factor/remove": _with_factor("/auth/second-factor/remove"),
     "POST /api/v1/auth/second-factor/verify": _with_factor("/auth/second-factor/verify"),

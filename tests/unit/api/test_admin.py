@@ -16,7 +16,7 @@ from algotrading.domain.audit import DEPLOYMENT, AuditKind
 from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import STEP_SECONDS
 from algotrading.services.kill_switch import SETTLING
-from tests.unit.api.test_second_factor import shown, wait_a_step
+from tests.unit.api.test_second_factor import begin, shown, wait_a_step
 from tests.unit.api.world import Answer, ApiWorld
 
 BOSS = {"email": "boss@example.com", "password": "good-old-horse"}
@@ -37,7 +37,7 @@ class Boss:
         self.world = world
         token = world.register(BOSS["email"])
         self.user_id = world.user_of(token)
-        self.secret = str(world.call("POST", "/auth/second-factor", token=token).body["secret"])
+        self.secret = str(begin(world, token).body["secret"])
         world.call("POST", "/auth/second-factor/confirm", {"code": shown(world, self.secret)}, token=token)
         world.database.roles[self.user_id] = {Role.ADMIN}
         wait_a_step(world)
@@ -268,7 +268,7 @@ def test_a_role_is_granted_and_withdrawn(world: ApiWorld, boss: Boss) -> None:
     path = f"/admin/users/{helper}/roles"
     assert boss.do(path, role="support").error == "CONFLICT", "without a second factor"
 
-    secret = world.call("POST", "/auth/second-factor", token=token).body["secret"]
+    secret = begin(world, token).body["secret"]
     world.call("POST", "/auth/second-factor/confirm", {"code": shown(world, secret)}, token=token)
     assert boss.do(path, role="support").body == {"user_id": str(helper), "status": "granted"}
 

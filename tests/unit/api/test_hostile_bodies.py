@@ -27,7 +27,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/password/reset": {"token": f"{'0' * 32}.{'x' * 43}", "password": "better-horse"},
     "/api/v1/auth/email/verify": {"token": f"{'0' * 32}.{'x' * 43}", "password": "good-old-horse"},
     "/api/v1/auth/email/resend": {},
-    "/api/v1/auth/second-factor": {},
+    "/api/v1/auth/second-factor": {"password": "good-old-horse"},
     "/api/v1/auth/second-factor/confirm": {"code": "123456"},
     "/api/v1/auth/second-factor/remove": {"code": "123456"},
     "/api/v1/auth/second-factor/verify": {"code": "123456"},
@@ -68,7 +68,6 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
 NEED_NO_BODY = {
     "/api/v1/notifications/read",
     "/api/v1/auth/email/resend",
-    "/api/v1/auth/second-factor",
     "/api/v1/risk/kill",
     "/api/v1/risk/release",
 }

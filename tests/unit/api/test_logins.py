@@ -65,6 +65,45 @@ def test_a_copied_token_ends_the_login_of_both(world: ApiWorld) -> None:
     assert (refresh(world, owners).status, refresh(world, owners).error) == (401, "TOKEN_EXPIRED")
 
 
+def test_a_token_that_comes_again_at_once_brings_the_very_same_one(world: ApiWorld) -> None:
+    # An answer was lost, or two requests of one device have crossed.
+    world.register()
+    first = log_in(world, "phone").body["refresh_token"]
+    second = refresh(world, first).body["refresh_token"]
+    wait(world, GRACE)
+
+    again = refresh(world, first)
+
+    assert (again.status, again.body["refresh_token"]) == (200, second)
+    assert len({first, second, refresh(world, second).body["refresh_token"]}) == 3
+
+
+@pytest.mark.parametrize("first_to_go_on", ["owner", "thief"])
+def test_who_copies_a_token_and_uses_it_at_once_gets_no_login_beside_the_owners(
+    world: ApiWorld, first_to_go_on: str
+) -> None:
+    # Given a thief who refreshes with a copy within the grace of the owner's use
+    world.register()
+    copied = log_in(world, "phone").body["refresh_token"]
+    held = {"owner": refresh(world, copied).body["refresh_token"]}
+    wait(world, GRACE - timedelta(seconds=1))
+    held["thief"] = refresh(world, copied).body["refresh_token"]
+
+    # When each goes on later, whoever comes first
+    wait(world, ACCESS_LASTS)
+    second_to_go_on = "thief" if first_to_go_on == "owner" else "owner"
+    went_on = refresh(world, held[first_to_go_on])
+    assert went_on.status == 200
+    wait(world, GRACE + timedelta(seconds=1))
+    met = refresh(world, held[second_to_go_on])
+
+    # Then the login ends for both, and its owner is told
+    assert (met.status, met.error) == (401, "TOKEN_INVALID")
+    assert refresh(world, went_on.body["refresh_token"]).error == "TOKEN_EXPIRED"
+    assert world.call("GET", "/account", token=went_on.body["token"]).error == "TOKEN_INVALID"
+    assert "login_copied" in told(world)
+
+
 def test_after_thirty_days_the_password_is_asked_for(world: ApiWorld) -> None:
     world.register()
     token = log_in(world, "phone").body["refresh_token"]

@@ -22,6 +22,11 @@ def shown(world: ApiWorld, secret: str, *, steps_later: int = 0) -> str:
     return digits_of(base64.b32decode(secret), step)
 
 
+def begin(world: ApiWorld, token: str, password: str = PERSON["password"]) -> Answer:
+    """Ask for a secret, by the password."""
+    return world.call("POST", PATH, {"password": password}, token=token)
+
+
 def log_in(world: ApiWorld, **code: str) -> Answer:
     return world.call("POST", "/auth/login", {**PERSON, **code})
 
@@ -33,7 +38,7 @@ def wait_a_step(world: ApiWorld) -> None:
 def switch_on(world: ApiWorld) -> tuple[str, str, list[str]]:
     """A trader with a second factor: token, secret and recovery codes."""
     token = world.register()
-    secret = world.call("POST", PATH, token=token).body["secret"]
+    secret = begin(world, token).body["secret"]
     answer = world.call("POST", f"{PATH}/confirm", {"code": shown(world, secret)}, token=token)
     assert answer.status == 200, answer.body
     return token, secret, answer.body["recovery_codes"]
@@ -56,7 +61,7 @@ def test_the_digits_are_those_of_the_standard(seconds: int, digits: str) -> None
 
 def test_a_login_needs_the_code_from_the_confirmation_on(world: ApiWorld) -> None:
     token = world.register()
-    enrolment = world.call("POST", PATH, token=token)
+    enrolment = begin(world, token)
     assert enrolment.status == 201
     assert enrolment.body["uri"].startswith("otpauth://totp/Algotrading%3Atrader%40example.com?secret=")
     assert log_in(world).status == 200
@@ -64,7 +69,7 @@ def test_a_login_needs_the_code_from_the_confirmation_on(world: ApiWorld) -> Non
     secret = enrolment.body["secret"]
     confirmed = world.call("POST", f"{PATH}/confirm", {"code": shown(world, secret)}, token=token)
     assert (confirmed.status, len(set(confirmed.body["recovery_codes"]))) == (200, 10)
-    assert world.call("GET", PATH, token=token).body == {"is_on": True}
+    assert world.call("GET", PATH, token=token).body == {"is_on": True, "recovery_codes_left": 10}
 
     assert (log_in(world).status, log_in(world).error) == (401, "SECOND_FACTOR_NEEDED")
     wait_a_step(world)
@@ -77,7 +82,14 @@ def test_digits_are_good_once_even_within_their_time(world: ApiWorld) -> None:
     code = shown(world, secret)
 
     assert log_in(world, code=code).status == 200
-    assert (log_in(world, code=code).status, log_in(world, code=code).error) == (401, "CREDENTIALS_INVALID")
+    again = log_in(world, code=code)
+    assert (again.status, again.error) == (401, "CREDENTIALS_INVALID")
+    assert "wait for the next ones" in again.body["message"]
+    # Whoever does not know the password is not told that they were right.
+    stranger = world.call("POST", "/auth/login", {**PERSON, "password": "a wrong one", "code": code})
+    nobody = world.call("POST", "/auth/login", {**PERSON, "email": "nobody@example.com", "code": code})
+    assert stranger.body["message"] == nobody.body["message"]
+    assert "digits" not in stranger.body["message"]
 
 
 @pytest.mark.parametrize(("steps", "status"), [(-1, 200), (1, 200), (-2, 401), (2, 401)])
@@ -121,19 +133,19 @@ def test_guessing_codes_is_slowed_down(world: ApiWorld) -> None:
 def test_it_is_taken_away_with_a_code_only(world: ApiWorld) -> None:
     token, secret, _ = switch_on(world)
     assert world.call("POST", f"{PATH}/remove", {"code": "000000"}, token=token).error == "CREDENTIALS_INVALID"
-    assert world.call("POST", PATH, token=token).error == "CONFLICT"
+    assert begin(world, token).error == "CONFLICT"
     wait_a_step(world)
 
     removed = world.call("POST", f"{PATH}/remove", {"code": shown(world, secret)}, token=token)
 
-    assert removed.body == {"is_on": False}
+    assert removed.body == {"is_on": False, "recovery_codes_left": None}
     assert log_in(world).status == 200
 
 
 def test_a_wrong_code_confirms_nothing(world: ApiWorld) -> None:
     token = world.register()
     assert world.call("POST", f"{PATH}/confirm", {"code": "123456"}, token=token).error == "CONFLICT"
-    world.call("POST", PATH, token=token)
+    begin(world, token)
 
     assert world.call("POST", f"{PATH}/confirm", {"code": "12345"}, token=token).error == "CREDENTIALS_INVALID"
     assert log_in(world).status == 200
@@ -153,7 +165,7 @@ def test_where_it_is_real_money_a_broker_account_is_connected_with_a_second_fact
     assert (refused.status, refused.error) == (403, "SECOND_FACTOR_REQUIRED")
     assert world.database.broker_accounts == {}
 
-    secret = world.call("POST", PATH, token=token).body["secret"]
+    secret = begin(world, token).body["secret"]
     world.call("POST", f"{PATH}/confirm", {"code": shown(world, secret)}, token=token)
 
     assert world.call("POST", "/broker/connect", keys, token=token).status == 200
@@ -164,7 +176,7 @@ def test_where_it_is_real_money_a_broker_account_is_connected_with_a_second_fact
 
 def test_recovery_codes_are_shown_although_the_login_ended_meanwhile(world: ApiWorld) -> None:
     token = world.register()
-    secret = world.call("POST", PATH, token=token).body["secret"]
+    secret = begin(world, token).body["secret"]
     (login,) = world.database.logins.values()
     accounts = world._accounts()
     accounts.end_all_devices(login.user_id)
@@ -197,6 +209,78 @@ def test_a_code_that_was_used_before_is_told_to_its_owner_and_a_wrong_one_is_not
     wrong = {**PERSON, "password": "a wrong one", "code": shown(world, secret)}
     assert world.call("POST", "/auth/login", wrong).status == 401
     assert told(world) == ["code_reused"]
+
+
+@pytest.mark.parametrize("seconds", [0, 29, 59])
+def test_digits_that_switched_it_on_alarm_nobody_while_the_phone_shows_them(world: ApiWorld, seconds: int) -> None:
+    # Given an owner who has just switched it on, and logs in with the digits that are still on the screen
+    token = world.register()
+    secret = begin(world, token).body["secret"]
+    code = shown(world, secret)
+    assert world.call("POST", f"{PATH}/confirm", {"code": code}, token=token).status == 200
+    world.clock.sleep(seconds)
+
+    # When they are refused, it is said why, and nobody is said to have read them
+    answer = log_in(world, code=code)
+    assert (answer.status, answer.error) == (401, "CREDENTIALS_INVALID")
+    assert "these digits were used already: wait for the next ones" in answer.body["message"]
+    assert told(world) == []
+    assert "code_reused" not in [entry.kind for entry in world.database.audit]
+
+    # Then the next ones let in, and those of a login are told as ever
+    wait_a_step(world)
+    code = shown(world, secret)
+    assert log_in(world, code=code).status == 200
+    assert log_in(world, code=code).error == "CREDENTIALS_INVALID"
+    assert told(world) == ["code_reused"]
+
+
+def test_a_stolen_token_alone_sets_no_second_factor_up(world: ApiWorld) -> None:
+    token = world.register()
+
+    refused = begin(world, token, "a wrong one")
+
+    assert (refused.status, refused.error) == (401, "CREDENTIALS_INVALID")
+    assert refused.body["message"] == "the password is not right"
+    for body in ({}, {"password": ""}):
+        assert world.call("POST", PATH, body, token=token).error == "REQUEST_INVALID"
+    assert world.database.second_factors == {}
+    assert begin(world, token).status == 201
+
+
+def test_guesses_at_the_password_count_with_those_at_logins(world: ApiWorld) -> None:
+    # Given somebody who holds a token, and guesses at the password that would lock the owner out
+    token = world.register()
+    assert [begin(world, token, "a wrong one").status for _ in range(6)] == [401] * 5 + [429]
+
+    # Then the right one is not looked at either until the wait is over, here and at a login
+    refused = begin(world, token)
+    assert (refused.error, refused.headers["Retry-After"]) == ("TOO_MANY_TRIES", "1")
+    assert log_in(world).error == "TOO_MANY_TRIES"
+    world.clock.sleep(1)
+    assert begin(world, token).status == 201
+
+
+def test_how_many_recovery_codes_are_left_is_shown(world: ApiWorld) -> None:
+    token = world.register()
+    assert world.call("GET", PATH, token=token).body == {"is_on": False, "recovery_codes_left": None}
+    secret = begin(world, token).body["secret"]
+    assert world.call("GET", PATH, token=token).body == {"is_on": False, "recovery_codes_left": None}
+    confirmed = world.call("POST", f"{PATH}/confirm", {"code": shown(world, secret)}, token=token)
+
+    for code in confirmed.body["recovery_codes"][:3]:
+        assert log_in(world, code=code).status == 200
+
+    assert world.call("GET", PATH, token=token).body == {"is_on": True, "recovery_codes_left": 7}
+
+
+def test_what_is_told_where_a_code_is_missing_names_every_way_in(world: ApiWorld) -> None:
+    switch_on(world)
+
+    message = log_in(world).body["message"]
+
+    for way in ("authenticator app", "recovery code", "whoever runs the service"):
+        assert way in message
 
 
 def test_recovery_codes_are_stored_with_a_salt_of_their_own(world: ApiWorld) -> None:
@@ -232,7 +316,7 @@ def test_a_phone_that_was_lost_is_out_at_once_by_a_recovery_code(world: ApiWorld
     # Then the phone is logged out, and its digits are worth nothing, also once there is another second factor
     assert world.call("GET", "/account", token=lost).error == "TOKEN_INVALID"
     assert world.call("GET", "/account", token=here).status == 200
-    another = world.call("POST", PATH, token=here).body["secret"]
+    another = begin(world, here).body["secret"]
     assert world.call("POST", f"{PATH}/confirm", {"code": shown(world, another)}, token=here).status == 200
     wait_a_step(world)
     assert log_in(world, code=shown(world, secret)).error == "CREDENTIALS_INVALID"

@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 from datetime import timedelta
+from secrets import token_urlsafe
 from uuid import uuid4
 
 import jwt
@@ -185,3 +186,25 @@ def test_a_key_that_is_newer_than_what_is_cached_is_asked_for(world: ApiWorld) -
     token = signer.issue(user_id, audience="api", lifetime=timedelta(minutes=15))
 
     assert checker.verify(token, audience="api") == user_id
+
+
+def test_which_refresh_token_follows_is_the_same_each_time_and_cannot_be_told_without_the_secret(
+    world: ApiWorld,
+) -> None:
+    one, other = token_urlsafe(32), token_urlsafe(32)
+    tokens, others = JwtTokens(lambda _: ["a secret"], world.clock), JwtTokens(lambda _: ["another"], world.clock)
+
+    followers = {tokens.successor(one), tokens.successor(other), others.successor(one), one, other}
+
+    assert tokens.successor(one) == tokens.successor(one)
+    assert len(followers) == 5
+    assert {len(base64.urlsafe_b64decode(f"{each}=")) for each in followers} == {32}
+
+
+def test_nothing_that_signs_says_which_refresh_token_follows(world: ApiWorld) -> None:
+    # The key of successors is derived from the same secret for that purpose alone.
+    one = token_urlsafe(32)
+    private = signing_key(SIGNING_KEY)[0].private_bytes_raw()
+    for key in (private, SIGNING_KEY.encode()):
+        mac = hmac.digest(key, one.encode(), "sha256")
+        assert world.tokens.successor(one) != base64.urlsafe_b64encode(mac).decode().rstrip("=")

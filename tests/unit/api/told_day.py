@@ -72,7 +72,7 @@ class ToldDay(Stage):
         mail = self.world.deliver_mails()[-1]
         self.show("POST", "/auth/email/verify", {"token": token_in(mail), "password": _PASSWORD})
         self.show("GET", "/auth/second-factor")
-        self.secret = self.show("POST", "/auth/second-factor", {})["secret"]
+        self.secret = self.show("POST", "/auth/second-factor", {"password": _PASSWORD})["secret"]
         self.show("POST", "/auth/second-factor/confirm", {"code": self.code()})
 
     def _forget_confirmation(self) -> None:
@@ -246,7 +246,7 @@ class ToldDay(Stage):
         self.world.gauge.found = [QueueDepth("orders.fifo", 0, 0), QueueDepth("orders-priority.fifo", 0, 0)]
         token = self.world.register(ADMIN)
         trader, mine, admin = self.world.user_of(self.token), self.secret, self.world.user_of(token)
-        self.secret = self.ask("POST", "/auth/second-factor", {}, token=token)["secret"]
+        self.secret = self.ask("POST", "/auth/second-factor", {"password": PASSWORD}, token=token)["secret"]
         self.ask("POST", "/auth/second-factor/confirm", {"code": self.code()}, token=token)
         self.world.database.roles[UUID(str(admin))] = {Role.ADMIN}
         person = {"email": ADMIN, "password": PASSWORD, "code": self.code()}

@@ -69,6 +69,7 @@ from algotrading.services.notification_center import NotificationCenter
 from algotrading.services.operate import Operator
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.password_change import PasswordChange
+from algotrading.services.password_check import PasswordCheck
 from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
 from algotrading.services.programs import Programs
@@ -540,6 +541,7 @@ class ApiWorld:
             clock=self.clock,
             is_common=is_common,
         )
+        check = PasswordCheck(users, passwords, links, self.throttle)
         return Accounts(
             users=users,
             links=links,
@@ -553,7 +555,8 @@ class ApiWorld:
                 is_common,
             ),
             logins=logins,
-            password_change=PasswordChange(users, logins, passwords, links, self.throttle, self.clock, is_common),
+            password_check=check,
+            password_change=PasswordChange(check, logins, passwords, self.clock, is_common),
             access_lasts=ACCESS_LASTS,
             is_common=is_common,
             second_factors=second_factors,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -16,7 +17,7 @@ from algotrading.adapters.postgres.over import Forgotten
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason
-from algotrading.domain.logins import Bearer
+from algotrading.domain.logins import LOGIN_LASTS, Bearer, DeviceLogin
 from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.entrypoints.operator import OperatorDoor
@@ -25,9 +26,9 @@ from algotrading.services.address_pairs import AddressPairs
 from algotrading.services.audit_verify import AuditVerifier
 from algotrading.services.flatten import Flattener
 from algotrading.services.kill_switch import SETTLING
-from algotrading.services.operate import Operator, RoleKeeper
+from algotrading.services.operate import Operator, RoleKeeper, SecondFactorClearer
 from tests.fakes.access import MemoryStandings
-from tests.fakes.accounts import MemoryUsers
+from tests.fakes.accounts import MemoryLogins, MemoryUsers
 from tests.fakes.administration import MemoryAdministration
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.examples import make_user
@@ -54,8 +55,14 @@ def door_of(world: TradingWorld) -> OperatorDoor:
     operator = operator_of(world)
     verifier = AuditVerifier(MemoryAuditTrail(world.database), world.meter, world.clock)
     pairs = AddressPairs(world.accounts, world.clock)
+    clearer = SecondFactorClearer(MemoryAdministration(world.database), world.clock)
     return OperatorDoor(
-        lambda: operator, lambda: verifier, lambda: roles_of(world), lambda: pairs, lambda: Forgotten(1, 2, 3, 4, 5)
+        operator=lambda: operator,
+        verifier=lambda: verifier,
+        roles=lambda: roles_of(world),
+        clearer=lambda: clearer,
+        pairs=lambda: pairs,
+        forget_over=lambda: Forgotten(1, 2, 3, 4, 5),
     )
 
 
@@ -359,6 +366,61 @@ def test_a_role_that_is_none_is_refused(world: TradingWorld, door: OperatorDoor,
 
     assert door.handle(grant(**wrong))["error"] == "REQUEST_INVALID"
     assert not world.database.roles
+
+
+# --- a second factor that nobody can show -------------------------------------------------------------
+
+
+CLEAR = {
+    "action": "clear_second_factor",
+    "email": "First@Example.com",
+    "by": "ops@example.com",
+    "reason": "phone and recovery codes are lost; called back",
+}
+
+
+def test_who_can_show_neither_code_nor_recovery_code_is_let_in_again(world: TradingWorld, door: OperatorDoor) -> None:
+    # Given somebody with a second factor, who is logged in on a phone that was lost
+    user, now = future_admin(world), world.clock.now()
+    logins = MemoryLogins(world.database)
+    login = DeviceLogin(uuid4(), user.user_id, "a lost phone", now, now, now + LOGIN_LASTS)
+    logins.begin(login, bytes(32), "hash")
+
+    answer = door.handle(CLEAR)
+
+    # Then the second factor is gone, and so is the phone's login; who did it and why is on record, and the owner knows
+    assert answer == {"user_id": str(user.user_id), "ended": 1}
+    assert user.user_id not in world.database.second_factors
+    assert logins.alive(user.user_id, now) == []
+    records = [each for each in world.database.audit if each.user_id == user.user_id]
+    assert [each.kind for each in records][-3:] == ["logged_in", "second_factor_cleared", "login_ended"]
+    assert (records[-2].data["by"], records[-2].data["reason"]) == (CLEAR["by"], CLEAR["reason"])
+    [notice] = [each for each in world.database.notices if each.user_id == user.user_id]
+    assert notice.kind == "second_factor_off"
+    assert "taken away by whoever runs the service" in notice.text
+
+
+def test_where_no_second_factor_is_on_there_is_nothing_to_clear(world: TradingWorld, door: OperatorDoor) -> None:
+    user = future_admin(world)
+    factor = world.database.second_factors[user.user_id]
+    world.database.second_factors[user.user_id] = replace(factor, confirmed_at=None)
+
+    for _ in range(2):
+        assert door.handle(CLEAR)["error"] == "CONFLICT"
+        world.database.second_factors.pop(user.user_id, None)
+
+    assert door.handle({**CLEAR, "email": "nobody@example.com"})["error"] == "NOT_FOUND"
+    assert world.database.notices == []
+
+
+@pytest.mark.parametrize("wrong", [{"reason": " "}, {"reason": None}, {"by": ""}, {"email": "no mail"}, {"code": "1"}])
+def test_a_second_factor_is_cleared_with_a_name_and_a_reason_only(
+    world: TradingWorld, door: OperatorDoor, wrong: dict[str, Any]
+) -> None:
+    user = future_admin(world)
+
+    assert door.handle({**CLEAR, **wrong})["error"] == "REQUEST_INVALID"
+    assert user.user_id in world.database.second_factors
 
 
 # --- pairs of addresses -------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""Our bearer tokens: JSON Web Tokens under EdDSA (RFC 8037), signed with a key that is derived from a secret.
+"""Our bearer tokens: JSON Web Tokens under EdDSA (RFC 8037), signed with a key that is derived from a secret; and which
+refresh token follows which, by another key of the same secret.
 
 The secret has a current value and, for some hours after a rotation, the one before: tokens are signed under the
 current one, and taken under either, told apart by `kid`. So a rotation logs nobody out, and a second one takes every
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import lru_cache
@@ -31,6 +33,7 @@ _OTP = "otp"
 _ACCOUNT = "broker_account"
 """A claim of our own: which broker account a login at the broker is for."""
 _DERIVED_FOR = b"algotrading bearer tokens, Ed25519, 1"
+_SUCCESSORS_DERIVED_FOR = b"algotrading refresh tokens, HMAC-SHA-256, 1"
 
 
 class JwtTokens:
@@ -103,6 +106,13 @@ class JwtTokens:
         has_second_factor = isinstance(methods, list) and _OTP in methods
         return Bearer(user_id, has_second_factor=has_second_factor, device_id=device_id, account_id=account_id)
 
+    def successor(self, of: str) -> str:
+        """See ports.Tokens. Its 256 bits are as good as random to whoever does not have both `of` and the secret
+        (HMAC, RFC 2104). Under another secret it is another one: while a rotation is taken up, some minutes in a
+        quarter, a repetition may bring a second successor."""
+        digest = hmac.digest(_successor_key(self._secrets(False)[0]), of.encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
     def _public_key(self, kid: object) -> Ed25519PublicKey:
         for is_unknown in (False, True):
             for secret in self._secrets(is_unknown):
@@ -114,12 +124,22 @@ class JwtTokens:
 
 @lru_cache(maxsize=8)
 def signing_key(secret: str) -> tuple[Ed25519PrivateKey, str]:
-    """The key that is derived from a secret (HKDF, RFC 5869), and its name: a digest of the public half."""
+    """The key that is derived from a secret, and its name: a digest of the public half."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.from_private_bytes(_derive(secret, _DERIVED_FOR))
+    digest = hashlib.sha256(key.public_key().public_bytes_raw()).digest()
+    return key, base64.urlsafe_b64encode(digest[:9]).decode()
+
+
+@lru_cache(maxsize=8)
+def _successor_key(secret: str) -> bytes:
+    return _derive(secret, _SUCCESSORS_DERIVED_FOR)
+
+
+def _derive(secret: str, purpose: bytes) -> bytes:
+    """32 bytes for one purpose alone (HKDF, RFC 5869): nothing that is made with them says anything of the others."""
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-    seed = HKDF(algorithm=SHA256(), length=32, salt=None, info=_DERIVED_FOR).derive(secret.encode())
-    key = Ed25519PrivateKey.from_private_bytes(seed)
-    digest = hashlib.sha256(key.public_key().public_bytes_raw()).digest()
-    return key, base64.urlsafe_b64encode(digest[:9]).decode()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret.encode())

@@ -148,6 +148,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.services.account_links import AccountLinks
     from algotrading.services.accounts import Accounts
     from algotrading.services.password_change import PasswordChange
+    from algotrading.services.password_check import PasswordCheck
     from algotrading.services.programs import Programs
     from algotrading.services.registrar import Registrar
     from algotrading.services.second_factor import SecondFactorKeeper
@@ -170,13 +171,15 @@ def _accounts(settings: AuthSettings) -> Accounts:
         clock=clock,
         is_common=is_common,
     )
+    check = PasswordCheck(users, passwords, links, throttle)
     return Accounts(
         users=users,
         logins=logins,
         throttle=throttle,
         links=links,
         registrar=Registrar(users, PostgresRegistrations(database), errands, passwords, throttle, clock, is_common),
-        password_change=PasswordChange(users, logins, passwords, links, throttle, clock, is_common),
+        password_check=check,
+        password_change=PasswordChange(check, logins, passwords, clock, is_common),
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
         named=PostgresNamedAccounts(database),

@@ -105,15 +105,19 @@ def build_operator(settings: OperatorSettings) -> OperatorDoor:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.postgres.administration import PostgresAdministration
     from algotrading.entrypoints.operator import OperatorDoor
-    from algotrading.services.operate import RoleKeeper
+    from algotrading.services.operate import RoleKeeper, SecondFactorClearer
 
     def roles() -> RoleKeeper:
         return RoleKeeper(PostgresAdministration(parts.database(settings)), SystemClock())
+
+    def clearer() -> SecondFactorClearer:
+        return SecondFactorClearer(PostgresAdministration(parts.database(settings)), SystemClock())
 
     return OperatorDoor(
         cache(lambda: _operator(settings)),
         cache(lambda: build_audit_verifier(settings)),
         cache(roles),
+        cache(clearer),
         cache(lambda: _address_pairs(settings)),
         lambda: _forget_over(settings),
     )

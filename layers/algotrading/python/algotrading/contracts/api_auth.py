@@ -104,7 +104,11 @@ class CodeRequest(RequestBody):
 
 
 class EnrolRequest(RequestBody):
-    """Nothing needs to be said: `{}` or no body."""
+    """Set a second factor up, by the password."""
+
+    password: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_PASSWORD), Storable] = Field(
+        description="The account's", examples=["a long passphrase"]
+    )
 
 
 class EnrolmentAnswer(Answer):
@@ -124,6 +128,7 @@ class SecondFactorAnswer(Answer):
     """Whether logins of the caller need a code."""
 
     is_on: bool
+    recovery_codes_left: int | None = Field(description="How many recovery codes are not used up; null where it is off")
 
 
 class CodeShownAnswer(Answer):

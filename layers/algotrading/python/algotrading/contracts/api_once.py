@@ -54,6 +54,7 @@ once, or name somebody else, who may be gone before the kept answer is."""
 
 SECRET_BODIES: Final = frozenset(
     {
+        "POST /api/v1/auth/second-factor",
         "POST /api/v1/auth/second-factor/confirm",
         "POST /api/v1/auth/second-factor/remove",
         "POST /api/v1/auth/second-factor/verify",

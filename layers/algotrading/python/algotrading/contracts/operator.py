@@ -100,6 +100,15 @@ class FreePairAction(RequestBody):
     user_id: Identifier
 
 
+class ClearSecondFactorAction(RequestBody):
+    """Take a user's second factor away, who can show neither a code nor a recovery code."""
+
+    action: Literal["clear_second_factor"]
+    email: Email
+    by: Who
+    reason: Words
+
+
 OperatorAction = Annotated[
     KillAction
     | ReleaseAction
@@ -108,7 +117,8 @@ OperatorAction = Annotated[
     | ForgetOverAction
     | GrantRoleAction
     | WithdrawRoleAction
-    | FreePairAction,
+    | FreePairAction
+    | ClearSecondFactorAction,
     Field(discriminator="action"),
 ]
 
@@ -119,6 +129,14 @@ class RoleReport(Answer):
     user_id: UUID
     role: StaffRole
     status: Literal["granted", "withdrawn"]
+
+
+class SecondFactorCleared(Answer):
+    """The password alone logs in again."""
+
+    user_id: UUID
+    ended: int
+    """Of how many devices the login has ended."""
 
 
 class OperatorStatus(Answer):

@@ -13,15 +13,25 @@ from algotrading.domain.roles import ViewerGrant
 from algotrading.domain.sessions import IST
 
 _NOT_YOU: Final = "If that was not you, choose a new password at once, by the link below the login"
-SECOND_FACTOR_ON: Final = f"a second factor was switched on: logins ask for its code from now on. {_NOT_YOU}"
+SECOND_FACTOR_ON: Final = (
+    "a second factor was switched on: logins ask for its code from now on, or for a recovery code. Keep those where"
+    f" you find them without the phone. {_NOT_YOU}, and ask whoever runs the service to take the second factor away:"
+    " without a code of it nobody else can"
+)
 SECOND_FACTOR_OFF: Final = (
     "the second factor was switched off, with a code of it: your password alone is enough from now on, and every other"
     f" device was logged out. {_NOT_YOU}, and switch it on again"
 )
+SECOND_FACTOR_CLEARED: Final = (
+    "the second factor was taken away by whoever runs the service, as somebody who cannot show it has asked for: your"
+    " password alone is enough from now on, and every device was logged out; API keys go on. Log in, and switch it on"
+    f" again. {_NOT_YOU}, and tell whoever runs the service"
+)
 ACCOUNT_LOCKED: Final = " ".join(
     (
-        "your account was locked by support: nobody gets in any more, and every device was logged out. What runs goes",
-        "on as it was left, stops and sell times too, but your broker login cannot be renewed here. Ask support",
+        "your account was locked by whoever runs the service: nobody gets in any more, and every device was logged",
+        "out. What runs goes on as it was left, stops and sell times too, but your broker login cannot be renewed",
+        "here. Ask them why: an administrator of theirs can unlock it, and no password or code does",
     )
 )
 ACCOUNT_UNLOCKED: Final = "your account was unlocked: log in again, and look whether your broker login is still good"

@@ -23,7 +23,7 @@ class BrokerName(StrEnum):
 
 ACCOUNT_IS_GONE: Final = "this account is gone"
 """What is told in the name of a user who has deleted it."""
-LOCKED: Final = "this account is locked: ask support"
+LOCKED: Final = "this account is locked: ask whoever runs the service, whose administrators can unlock it"
 """What is told of an account that an administrator has locked."""
 CONNECTION_CHANGED: Final = (
     "the broker was disconnected, or its keys were replaced, since this login began: nothing was stored, log in again"

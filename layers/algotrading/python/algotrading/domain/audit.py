@@ -98,8 +98,10 @@ class AuditKind(StrEnum):
     ACCOUNT_READ = "account_read"
     """Somebody else than its owner reads an account: `access_entry`."""
     ACCOUNT_LOCKED = "account_locked"
-    """What staff did to a user, in that user's chain; this and the next three: `staff_deed_entry`."""
+    """What staff did to a user, in that user's chain; this and the next four: `staff_deed_entry`."""
     ACCOUNT_UNLOCKED = "account_unlocked"
+    SECOND_FACTOR_CLEARED = "second_factor_cleared"
+    """By the operator, for an owner who cannot show it."""
     ROLE_GRANTED = "role_granted"
     ROLE_WITHDRAWN = "role_withdrawn"
     API_KEY_CREATED = "api_key_created"
@@ -294,8 +296,8 @@ def api_key_entry(key: ApiKey, kind: AuditKind, at: datetime) -> AuditEntry:
 def staff_deed_entry(
     user_id: UUID, kind: AuditKind, at: datetime, *, by: str, role: Role | None = None, reason: str | None = None
 ) -> AuditEntry:
-    """What is written down about a lock or a role. `by`: the administrator's identifier, or who the operator said to
-    be."""
+    """What is written down about a lock, a role, or a second factor that was taken away. `by`: the administrator's
+    identifier, or who the operator said to be."""
     return AuditEntry(user_id, kind, at, {"by": by, "role": role, "reason": reason})
 
 

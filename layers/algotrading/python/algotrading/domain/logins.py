@@ -13,8 +13,8 @@ CODE_IS_FRESH: Final = timedelta(minutes=5)
 LOGIN_LASTS: Final = timedelta(days=30)
 """From the password; nothing prolongs it."""
 GRACE: Final = timedelta(seconds=10)
-"""So long after its use a refresh token is taken once more: its answer may have been lost, or two requests of one
-device have crossed. Later, somebody has copied it."""
+"""So long after its use a refresh token is taken once more, and brings the same successor once more: its answer may
+have been lost, or two requests of one device have crossed. Later, somebody has copied it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class LoginEnd(StrEnum):
 
     LOGGED_OUT = "logged_out"
     REVOKED = "revoked"
-    """Its owner ended it from elsewhere."""
+    """From elsewhere: by its owner, or with a second factor that was taken away."""
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
     """By a link or by the old one: whoever knew that is not to stay."""
     ACCOUNT_DELETED = "account_deleted"

@@ -29,6 +29,8 @@ class SecondFactor:
     confirmed_at: datetime | None = None
     last_step: int = 0
     """The step whose digits were used last: none is good twice."""
+    confirmed_step: int | None = None
+    """The step whose digits switched it on; None for one from before that was kept."""
     recovery_salt: bytes | None = None
     """What its recovery codes are hashed with; None for a set from before there was one."""
 

@@ -13,9 +13,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from algotrading.adapters.postgres.over import Forgotten
+from algotrading.contracts.api_common import Answer
 from algotrading.contracts.operator import (
     AuditReport,
     ChainFlaw,
+    ClearSecondFactorAction,
     ForgetOverAction,
     ForgottenRows,
     FreedPair,
@@ -26,6 +28,7 @@ from algotrading.contracts.operator import (
     OperatorStatus,
     ReleaseAction,
     RoleReport,
+    SecondFactorCleared,
     StatusAction,
     VerifyAuditAction,
     WithdrawRoleAction,
@@ -38,7 +41,7 @@ from algotrading.domain.errors import AlgotradingError, RequestInvalid
 from algotrading.domain.roles import Role
 from algotrading.services.address_pairs import AddressPairs
 from algotrading.services.audit_verify import AuditVerifier
-from algotrading.services.operate import DeploymentStatus, Operator, RoleKeeper
+from algotrading.services.operate import DeploymentStatus, Operator, RoleKeeper, SecondFactorClearer
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class OperatorDoor:
     operator: Callable[[], Operator]
     verifier: Callable[[], AuditVerifier]
     roles: Callable[[], RoleKeeper]
+    clearer: Callable[[], SecondFactorClearer]
     pairs: Callable[[], AddressPairs]
     forget_over: Callable[[], Forgotten]
 
@@ -72,33 +76,38 @@ class OperatorDoor:
             return {"error": error.code, "message": error.message, "details": details}
 
     def _carry_out(self, action: OperatorAction) -> dict[str, Any]:
+        answer: Answer
         match action:
             case KillAction(by=by, reason=reason):
-                return _status(self.operator().kill(by=by, reason=reason))
+                answer = _status(self.operator().kill(by=by, reason=reason))
             case ReleaseAction(by=by):
-                return _status(self.operator().release(by=by))
+                answer = _status(self.operator().release(by=by))
             case StatusAction():
-                return _status(self.operator().status())
+                answer = _status(self.operator().status())
             case VerifyAuditAction():
-                return self._verify(action)
+                answer = self._verify(action)
             case ForgetOverAction():
-                return ForgottenRows(**asdict(self.forget_over())).model_dump(mode="json")
+                answer = ForgottenRows(**asdict(self.forget_over()))
             case GrantRoleAction(email=email, role=role, by=by):
                 user_id = self.roles().grant(email, Role(role), by=by)
-                return RoleReport(user_id=user_id, role=role, status="granted").model_dump(mode="json")
+                answer = RoleReport(user_id=user_id, role=role, status="granted")
             case WithdrawRoleAction(email=email, role=role, by=by):
                 user_id = self.roles().withdraw(email, Role(role), by=by)
-                return RoleReport(user_id=user_id, role=role, status="withdrawn").model_dump(mode="json")
+                answer = RoleReport(user_id=user_id, role=role, status="withdrawn")
+            case ClearSecondFactorAction(email=email, by=by, reason=reason):
+                user_id, ended = self.clearer().clear(email, by=by, reason=reason)
+                answer = SecondFactorCleared(user_id=user_id, ended=ended)
             case FreePairAction(by=by, user_id=user_id):
                 freed = self.pairs().free(user_id, by=by)
-                return FreedPair(pair=freed.name, addresses=list(freed.addresses)).model_dump(mode="json")
+                answer = FreedPair(pair=freed.name, addresses=list(freed.addresses))
+        return answer.model_dump(mode="json")
 
-    def _verify(self, action: VerifyAuditAction) -> dict[str, Any]:
+    def _verify(self, action: VerifyAuditAction) -> AuditReport:
         shown: list[ChainBreak] = []
         verified = self.verifier().run(
             lambda found: shown.append(found) if len(shown) < _SHOWN_BREAKS else None, known=known_heads(action.heads)
         )
-        report = AuditReport(
+        return AuditReport(
             is_sound=verified.is_sound,
             chains=verified.chains,
             records=verified.records,
@@ -108,7 +117,6 @@ class OperatorDoor:
             ],
             heads=keep_heads(verified.heads) if action.return_heads and verified.is_sound else None,
         )
-        return report.model_dump(mode="json")
 
 
 def _read(event: Any) -> OperatorAction:
@@ -121,6 +129,7 @@ def _read(event: Any) -> OperatorAction:
         actions += (
             '{"action": "grant_role" or "withdraw_role", "email": ..., "role": "support" or "admin", "by": ...}, '
         )
+        actions += '{"action": "clear_second_factor", "email": ..., "by": ..., "reason": ...}, '
         actions += '{"action": "free_pair", "by": ..., "user_id": ...}'
         raise RequestInvalid(f"this is no action of an operator: {actions}", problems) from error
 
@@ -129,9 +138,9 @@ def _who(action: OperatorAction) -> str | None:
     return None if isinstance(action, StatusAction | VerifyAuditAction | ForgetOverAction) else action.by
 
 
-def _status(status: DeploymentStatus) -> dict[str, Any]:
+def _status(status: DeploymentStatus) -> OperatorStatus:
     lock = status.lock
-    answer = OperatorStatus(
+    return OperatorStatus(
         is_locked=lock is not None,
         since=None if lock is None else lock.since,
         by=None if lock is None else lock.by,
@@ -139,4 +148,3 @@ def _status(status: DeploymentStatus) -> dict[str, Any]:
         open_cycles=status.open_cycles,
         unproven_users=status.unproven_users,
     )
-    return answer.model_dump(mode="json")

@@ -36,6 +36,11 @@ class Administration(Protocol):
         """Its owner may log in again. Raises NotFound."""
         ...
 
+    def clear_second_factor(self, user_id: UUID, *, by: str, reason: str, now: datetime) -> int:
+        """Take the user's second factor away with its recovery codes, end every login, and tell the user; how many
+        logins that were. Raises NotFound; Conflict: none is on."""
+        ...
+
     def grant(self, user_id: UUID, role: Role, *, by: str, now: datetime) -> None:
         """Raises NotFound; Conflict: the user has no second factor, or has not confirmed the e-mail."""
         ...

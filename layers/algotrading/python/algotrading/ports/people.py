@@ -86,7 +86,8 @@ class Logins(Protocol):
         ...
 
     def refresh(self, user_id: UUID, token_hash: bytes, successor: bytes, now: datetime) -> DeviceLogin:
-        """Use a token (see `judge_refresh`) and store the one that follows it.
+        """Use a token (see `judge_refresh`) and store the one that follows it. A successor that is there already stays
+        as it is: one that was used was used, however often the token before it is repeated.
 
         Raises:
             TokenExpired: the login is over.
@@ -144,6 +145,10 @@ class SecondFactors(Protocol):
 
     def note_reuse(self, user_id: UUID, now: datetime) -> None:
         """Right digits came that were used before: on record each time, and told to the user once a day."""
+        ...
+
+    def recovery_left(self, user_id: UUID) -> int:
+        """How many of the user's recovery codes are not used up."""
         ...
 
     def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
@@ -324,7 +329,8 @@ class Throttle(Protocol):
 
 
 class Tokens(Protocol):
-    """Our own signed bearer tokens. A token made for one `audience` is worth nothing for another."""
+    """Our own signed bearer tokens. A token made for one `audience` is worth nothing for another. And which refresh
+    token follows which."""
 
     def issue(
         self,
@@ -346,4 +352,9 @@ class Tokens(Protocol):
 
     def verify(self, token: str, *, audience: str) -> UUID:
         """Whose token it is. Raises TokenExpired or TokenInvalid."""
+        ...
+
+    def successor(self, of: str) -> str:
+        """The random part of the refresh token that follows the one with this random part: 256 bits, URL-safe base64,
+        the same each time."""
         ...

@@ -27,6 +27,7 @@ from algotrading.ports import BrokerAccounts, Clock, Logins, NamedAccounts, Pass
 from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks, is_easy
 from algotrading.services.password_change import PasswordChange
+from algotrading.services.password_check import PasswordCheck
 from algotrading.services.programs import Programs
 from algotrading.services.registrar import Registrar
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
@@ -34,7 +35,7 @@ from algotrading.services.viewers import Viewers
 
 API_AUDIENCE = "api"
 _REFRESH_TOKEN = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
-"""Whose it is, so that it is looked for among one user's, and 256 random bits."""
+"""Whose it is, so that it is looked for among one user's, and 256 bits: random at the login, derived after it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,6 +71,7 @@ class Accounts:
     data: AccountData
     viewers: Viewers
     programs: Programs
+    password_check: PasswordCheck
     password_change: PasswordChange
     throttle: Throttle
     tokens: Tokens
@@ -108,20 +110,23 @@ class Accounts:
         return replace(its_pass, is_password_easy=is_easy(password, email, self.is_common))
 
     def refresh(self, token: str) -> Pass:
-        """New tokens for a refresh token, which is used up by that.
+        """New tokens for a refresh token, which is used up by that. Repeated within the grace it brings the same
+        refresh token again: a login has one line of them, and whoever goes on with a copy meets its owner on it.
 
         Raises:
             TokenExpired: the login is over.
             TokenInvalid: the token is not one of ours, or was used before: then its login is ended, too.
         """
-        user_id, token_hash = _read(token)
-        successor, its_hash = _new_token(user_id)
-        return self._pass(self.logins.refresh(user_id, token_hash, its_hash, self.clock.now()), successor)
+        user_id, secret = _read(token)
+        successor = self.tokens.successor(secret)
+        login = self.logins.refresh(user_id, _hash(secret), _hash(successor), self.clock.now())
+        return self._pass(login, _write(user_id, successor))
 
     def log_out(self, token: str) -> None:
         """End the login of a refresh token; nothing happens for one that belongs to none. Raises TokenInvalid for
         what cannot be one. Its access tokens end with it."""
-        self.logins.end_by_token(*_read(token), self.clock.now())
+        user_id, secret = _read(token)
+        self.logins.end_by_token(user_id, _hash(secret), self.clock.now())
 
     def devices(self, user_id: UUID) -> Sequence[DeviceLogin]:
         """Where the user is logged in, the latest used first."""
@@ -135,9 +140,18 @@ class Accounts:
         """Log out everywhere; how many devices that were."""
         return self.logins.end_all(user_id, self.clock.now())
 
-    def begin_second_factor(self, user_id: UUID) -> Enrolment:
-        """See SecondFactorKeeper.begin."""
-        return self.second_factors.begin(user_id, self.users.get(user_id).email)
+    def begin_second_factor(self, user_id: UUID, password: str, address: str) -> Enrolment:
+        """See SecondFactorKeeper.begin. It takes the password: whoever has a stolen token alone would lock the owner
+        out.
+
+        Raises:
+            AuthenticationFailed: it is not the password.
+            Conflict: a second factor is on.
+            NotFound: the account is gone.
+            TooManyTries: too many wrong passwords; this one was not looked at.
+        """
+        user, _ = self.password_check.confirm(user_id, password, address, wrong="the password is not right")
+        return self.second_factors.begin(user_id, user.email)
 
     def confirm_second_factor(self, user_id: UUID, device_id: UUID | None, code: str) -> Sequence[str]:
         """See SecondFactorKeeper.confirm; the code counts as shown on this login, where that has not ended. Raises
@@ -203,9 +217,9 @@ class Accounts:
         login = DeviceLogin(
             self.new_id(), user_id, device.name, now, now, now + LOGIN_LASTS, has_second_factor=has_second_factor
         )
-        token, token_hash = _new_token(user_id)
-        self.logins.begin(login, token_hash, password_hash, known_as=device.known_as)
-        return self._pass(login, token)
+        secret = secrets.token_urlsafe(32)
+        self.logins.begin(login, _hash(secret), password_hash, known_as=device.known_as)
+        return self._pass(login, _write(user_id, secret))
 
     def _pass(self, login: DeviceLogin, refresh: str) -> Pass:
         access = self.tokens.issue(
@@ -218,18 +232,17 @@ class Accounts:
         return Pass(login, access, refresh, self.access_lasts)
 
 
-def _new_token(user_id: UUID) -> tuple[str, bytes]:
-    secret = secrets.token_urlsafe(32)
-    return f"{user_id.hex}.{secret}", _hash(secret)
+def _write(user_id: UUID, secret: str) -> str:
+    return f"{user_id.hex}.{secret}"
 
 
-def _read(token: str) -> tuple[UUID, bytes]:
+def _read(token: str) -> tuple[UUID, str]:
     match = _REFRESH_TOKEN.fullmatch(token)
     if match is None:
         raise TokenInvalid("this refresh token is not one of ours")
-    return UUID(match[1]), _hash(match[2])
+    return UUID(match[1]), match[2]
 
 
 def _hash(secret: str) -> bytes:
-    # Of 256 random bits: nothing slow is needed against guessing.
+    # Of 256 bits that nobody can foresee: nothing slow is needed against guessing.
     return hashlib.sha256(secret.encode()).digest()

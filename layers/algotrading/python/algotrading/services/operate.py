@@ -106,3 +106,22 @@ class RoleKeeper:
         user_id = self.store.find(email)
         self.store.withdraw(user_id, role, by=by, now=self.clock.now())
         return user_id
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactorClearer:
+    """Lets somebody in again who can show neither a code of the second factor nor a recovery code, as the operator: who
+    asks is a matter of people, and not of this."""
+
+    store: Administration
+    clock: Clock
+
+    def clear(self, email: str, *, by: str, reason: str) -> tuple[UUID, int]:
+        """Whose second factor was taken away, and of how many devices the login has ended. The user is told.
+
+        Raises:
+            NotFound: nobody has this e-mail.
+            Conflict: the user has no second factor that is on.
+        """
+        user_id = self.store.find(email)
+        return user_id, self.store.clear_second_factor(user_id, by=by, reason=reason, now=self.clock.now())

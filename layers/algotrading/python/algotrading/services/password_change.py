@@ -6,23 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from algotrading.domain.errors import AuthenticationFailed, FieldProblem, RequestInvalid, TooManyTries
-from algotrading.domain.throttle import suspects_of_login
-from algotrading.ports import Clock, Logins, Passwords, Throttle, Users
-from algotrading.services.account_links import AccountLinks, refuse_easy
+from algotrading.domain.errors import FieldProblem, RequestInvalid
+from algotrading.ports import Clock, Logins, Passwords
+from algotrading.services.account_links import refuse_easy
+from algotrading.services.password_check import PasswordCheck
 
 _SAME = FieldProblem("new_password", "is the old one: choose another")
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordChange:
-    """Tries at the old password count with those at logins: a borrowed phone is no other place to guess it at."""
+    """Upon the old one, which is checked as `PasswordCheck` does."""
 
-    users: Users
+    check: PasswordCheck
     logins: Logins
     passwords: Passwords
-    links: AccountLinks
-    throttle: Throttle
     clock: Clock
     is_common: Callable[[str], bool]
 
@@ -37,17 +35,8 @@ class PasswordChange:
             AccountLocked: nobody gets in any more.
             TooManyTries: too many wrong passwords; this one was not looked at.
         """
-        email = self.users.get(user_id).email
-        suspects = suspects_of_login(email, address)
-        seconds = self.throttle.try_now(suspects)
-        if seconds > 0:
-            self.links.tell_of_guesses(email, address)
-            raise TooManyTries(seconds)
-        login = self.users.find_login(email)
-        if not self.passwords.matches(old, login.password_hash if login else None) or login is None:
-            raise AuthenticationFailed("the old password is not right")
-        self.throttle.succeeded(suspects)
-        refuse_easy(new, email, self.is_common, "new_password")
+        user, login = self.check.confirm(user_id, old, address, wrong="the old password is not right")
+        refuse_easy(new, user.email, self.is_common, "new_password")
         if new == old:
             raise RequestInvalid("the request is not valid: see new_password", (_SAME,))
         new_hash = self.passwords.hash(new)

@@ -27,6 +27,11 @@ _SECRET_BYTES = 20
 """As long as the hash of HMAC-SHA-1, which every authenticator app speaks (RFC 4226, section 4)."""
 _FIELD = "totp_secret"
 _WRONG = "the code is not right, or was used before"
+_USED = "these digits were used already: wait for the next ones that your app shows"
+_NEEDED = (
+    "the code of your authenticator app is needed, too, or a recovery code: if you have neither, whoever runs the"
+    " service can take the second factor away"
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,6 +60,10 @@ class SecondFactorKeeper:
         """Whether the user's logins need a code."""
         factor = self.factors.find(user_id)
         return factor is not None and factor.is_on
+
+    def recovery_left(self, user_id: UUID) -> int | None:
+        """How many recovery codes are not used up; None where no second factor is on."""
+        return self.factors.recovery_left(user_id) if self.is_on(user_id) else None
 
     def begin(self, user_id: UUID, email: str) -> Enrolment:
         """A new secret, which counts once it is confirmed; one that was never confirmed is forgotten.
@@ -95,23 +104,26 @@ class SecondFactorKeeper:
 
     def check(self, user_id: UUID, code: str | None) -> bool:
         """Let pass who has no second factor, or shows it; which of the two. Digits are good once, and so is a recovery
-        code.
+        code. Ask whoever has shown the password alone: the words tell digits that were used from wrong ones.
 
         Raises:
             SecondFactorNeeded: it is on, and no code was given.
-            AuthenticationFailed: the code is wrong, or was used before, which its owner is told.
+            AuthenticationFailed: the code is wrong, or was used before, which its owner is told, unless the second
+                factor was switched on by these very digits.
         """
         factor = self.factors.find(user_id)
         if factor is None or not factor.is_on:
             return False
         if code is None:
-            raise SecondFactorNeeded("the code of your authenticator app is needed, too")
+            raise SecondFactorNeeded(_NEEDED)
         step = self._step_of(factor, code) if is_digits(code) else None
         if step is not None:
             if self.factors.use_step(user_id, step):
                 return True
-            self.factors.note_reuse(user_id, self.clock.now())
-            raise AuthenticationFailed(_WRONG)
+            # Who has just switched it on may well try the digits that the phone shows still.
+            if step != factor.confirmed_step:
+                self.factors.note_reuse(user_id, self.clock.now())
+            raise AuthenticationFailed(_USED)
         code_hash = self._hash(factor, code)
         if code_hash is not None and self.factors.use_recovery(user_id, code_hash, self.clock.now()):
             return True

@@ -46,6 +46,7 @@ _NOT_OF_TRADING = {
     AuditKind.ACCOUNT_READ,
     AuditKind.ACCOUNT_LOCKED,
     AuditKind.ACCOUNT_UNLOCKED,
+    AuditKind.SECOND_FACTOR_CLEARED,
     AuditKind.ROLE_GRANTED,
     AuditKind.ROLE_WITHDRAWN,
     AuditKind.API_KEY_CREATED,

@@ -14,7 +14,7 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.outbox import write_notice
-from algotrading.domain.account_notices import ACCOUNT_LOCKED, ACCOUNT_UNLOCKED
+from algotrading.domain.account_notices import ACCOUNT_LOCKED, ACCOUNT_UNLOCKED, SECOND_FACTOR_CLEARED
 from algotrading.domain.administration import AccountState, BrokerStanding, StorePulse, UserSummary
 from algotrading.domain.audit import AuditKind, access_entry, login_ended_entry, staff_deed_entry
 from algotrading.domain.errors import AccessDenied, Conflict, NotFound
@@ -122,13 +122,7 @@ class PostgresAdministration:
                 return
             entry = staff_deed_entry(user_id, AuditKind.ACCOUNT_LOCKED, now, by=by, reason=reason)
             audit.append(session, entry)
-            ended = session.execute(
-                "update logins set ended_at = %s, end_reason = %s"
-                " where user_id = %s and ended_at is null and expires_at > %s returning device_id",
-                (now, LoginEnd.ACCOUNT_LOCKED, user_id, now),
-            ).fetchall()
-            for each in ended:
-                audit.append(session, login_ended_entry(user_id, each["device_id"], LoginEnd.ACCOUNT_LOCKED, now))
+            _end_logins(session, user_id, LoginEnd.ACCOUNT_LOCKED, now)
             write_notice(session, user_id, NoticeKind.ACCOUNT_LOCKED, ACCOUNT_LOCKED, now)
 
     def unlock(self, user_id: UUID, *, by: str, now: datetime) -> None:
@@ -142,6 +136,22 @@ class PostgresAdministration:
             if unlocked.rowcount:
                 audit.append(session, staff_deed_entry(user_id, AuditKind.ACCOUNT_UNLOCKED, now, by=by))
                 write_notice(session, user_id, NoticeKind.ACCOUNT_UNLOCKED, ACCOUNT_UNLOCKED, now)
+
+    def clear_second_factor(self, user_id: UUID, *, by: str, reason: str, now: datetime) -> int:
+        """See ports.Administration."""
+        with self._as_system(user_id) as session:
+            _require(session, user_id)
+            # Its recovery codes go with it, by their foreign key.
+            cleared = session.execute(
+                "delete from second_factors where user_id = %s and confirmed_at is not null", (user_id,)
+            )
+            if cleared.rowcount == 0:
+                raise Conflict("this user has no second factor that is on")
+            entry = staff_deed_entry(user_id, AuditKind.SECOND_FACTOR_CLEARED, now, by=by, reason=reason)
+            audit.append(session, entry)
+            ended = _end_logins(session, user_id, LoginEnd.REVOKED, now)
+            write_notice(session, user_id, NoticeKind.SECOND_FACTOR_OFF, SECOND_FACTOR_CLEARED, now)
+        return ended
 
     def grant(self, user_id: UUID, role: Role, *, by: str, now: datetime) -> None:
         """See ports.Administration."""
@@ -198,6 +208,19 @@ def _require(session: Session, user_id: UUID) -> Mapping[str, Any]:
     if row is None:
         raise NotFound(_GONE)
     return row
+
+
+def _end_logins(session: Session, user_id: UUID, why: LoginEnd, now: datetime) -> int:
+    """End every login of the user; how many there were. Their pushes go to nobody from then on: only to logins that go
+    on does anything go."""
+    ended = session.execute(
+        "update logins set ended_at = %s, end_reason = %s"
+        " where user_id = %s and ended_at is null and expires_at > %s returning device_id",
+        (now, why, user_id, now),
+    ).fetchall()
+    for each in ended:
+        audit.append(session, login_ended_entry(user_id, each["device_id"], why, now))
+    return len(ended)
 
 
 def _summary(row: Mapping[str, Any]) -> UserSummary:

@@ -186,7 +186,9 @@ def _add_token(session: Session, login: DeviceLogin, token_hash: bytes, now: dat
         "delete from refresh_tokens where device_id = %s and used_at < %s", (login.device_id, now - _USED_KEPT)
     )
     session.execute(
-        "insert into refresh_tokens (token_hash, device_id, user_id, created_at) values (%s, %s, %s, %s)",
+        # A repetition within the grace brings the same one again, which may have been used by now.
+        "insert into refresh_tokens (token_hash, device_id, user_id, created_at) values (%s, %s, %s, %s)"
+        " on conflict (token_hash) do nothing",
         (token_hash, login.device_id, login.user_id, now),
     )
 

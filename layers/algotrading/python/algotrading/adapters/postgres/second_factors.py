@@ -30,7 +30,8 @@ class PostgresSecondFactors:
         """See ports.SecondFactors."""
         with self._database.tenant(user_id) as session:
             row = session.execute(
-                "select sealed_secret, created_at, confirmed_at, last_step, recovery_salt from second_factors"
+                "select sealed_secret, created_at, confirmed_at, last_step, confirmed_step, recovery_salt"
+                " from second_factors"
                 " where user_id = %s",
                 (user_id,),
             ).fetchone()
@@ -54,9 +55,9 @@ class PostgresSecondFactors:
         """See ports.SecondFactors."""
         with self._database.tenant(user_id) as session:
             confirmed = session.execute(
-                "update second_factors set confirmed_at = %s, last_step = %s"
+                "update second_factors set confirmed_at = %s, last_step = %s, confirmed_step = %s"
                 " where user_id = %s and confirmed_at is null",
-                (now, step, user_id),
+                (now, step, step, user_id),
             )
             if confirmed.rowcount == 0:
                 raise Conflict("there is no second factor to confirm")
@@ -87,6 +88,15 @@ class PostgresSecondFactors:
             )
             if is_first.rowcount:
                 write_notice(session, user_id, NoticeKind.CODE_REUSED, CODE_REUSED, now)
+
+    def recovery_left(self, user_id: UUID) -> int:
+        """See ports.SecondFactors."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                "select count(*) as codes from recovery_codes where user_id = %s", (user_id,)
+            ).fetchone()
+        assert row is not None
+        return int(row["codes"])
 
     def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
         """See ports.SecondFactors."""

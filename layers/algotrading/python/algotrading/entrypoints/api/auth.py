@@ -43,7 +43,6 @@ from algotrading.entrypoints.http import address, admitted, caller, new_router
 from algotrading.services.accounts import Accounts, Pass
 
 _TAGS = ["Account"]
-_NOTHING = EnrolRequest()
 
 
 class AuthRoutes:
@@ -130,7 +129,15 @@ class AuthRoutes:
             status_code=201,
             tags=_TAGS,
             security=BEARER,
-            responses=answers("What the authenticator app is given", RequestInvalid, NotFound, Conflict, status=201),
+            responses=answers(
+                "What the authenticator app is given",
+                RequestInvalid,
+                AuthenticationFailed,
+                NotFound,
+                Conflict,
+                TooManyTries,
+                status=201,
+            ),
         )(self.begin_second_factor)
         router.post(
             f"{path}/confirm",
@@ -157,16 +164,14 @@ class AuthRoutes:
         )(self.verify_second_factor)
 
     def show_second_factor(self, request: Request) -> SecondFactorAnswer:
-        """Whether logins need a code besides the password."""
-        return SecondFactorAnswer(is_on=self._services().second_factors.is_on(caller(request)))
+        """Whether logins need a code besides the password, and how many recovery codes are left."""
+        left = self._services().second_factors.recovery_left(caller(request))
+        return SecondFactorAnswer(is_on=left is not None, recovery_codes_left=left)
 
-    def begin_second_factor(
-        self,
-        request: Request,
-        body: EnrolRequest = _NOTHING,  # noqa: ARG002 - read strictly all the same
-    ) -> EnrolmentAnswer:
-        """A secret for the authenticator app. It counts once it is confirmed; one that never was is forgotten."""
-        enrolment = self._services().begin_second_factor(caller(request))
+    def begin_second_factor(self, request: Request, body: EnrolRequest) -> EnrolmentAnswer:
+        """A secret for the authenticator app, upon the password: a stolen token alone locks nobody out. It counts once
+        it is confirmed; one that never was is forgotten."""
+        enrolment = self._services().begin_second_factor(caller(request), body.password, address(request))
         return EnrolmentAnswer(secret=enrolment.secret, uri=enrolment.uri)
 
     def confirm_second_factor(self, request: Request, body: CodeRequest) -> RecoveryCodesAnswer:
@@ -178,7 +183,7 @@ class AuthRoutes:
         """With a code of the app, or a recovery code: from now on the password is enough. Every other login ends, so
         that a phone that was lost is out at once."""
         self._services().remove_second_factor(caller(request), admitted(request).device_id, body.code)
-        return SecondFactorAnswer(is_on=False)
+        return SecondFactorAnswer(is_on=False, recovery_codes_left=None)
 
     def verify_second_factor(self, request: Request, body: CodeRequest) -> CodeShownAnswer:
         """A code of the app, or a recovery code, after FRESH_CODE_NEEDED. For five minutes this login, and no other,
@@ -194,8 +199,8 @@ class AuthRoutes:
         return _login(self._services().log_in(body.email, body.password, device, address(request), body.code))
 
     def refresh(self, body: RefreshRequest) -> LoginAnswer:
-        """Exchange a refresh token for new tokens. It is good for one exchange; one that comes again more than ten
-        seconds after its use was copied by somebody, and ends its login."""
+        """Exchange a refresh token for new tokens. It is good for one exchange; one that comes again within ten seconds
+        brings the same refresh token once more, and one that comes later was copied by somebody, and ends its login."""
         return _login(self._services().refresh(body.refresh_token))
 
     def log_out(self, body: RefreshRequest) -> LoggedOutAnswer:
