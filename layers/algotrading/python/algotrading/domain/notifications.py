@@ -44,6 +44,7 @@ WHO_GETS_IN: Final = (
     NoticeKind.SECOND_FACTOR_OFF,
     NoticeKind.API_KEY_MADE,
     NoticeKind.VIEWER_JOINED,
+    NoticeKind.CHANNEL_SET,
     NoticeKind.ACCOUNT_LOCKED,
     NoticeKind.ACCOUNT_UNLOCKED,
     NoticeKind.LOGINS_HELD_UP,
@@ -132,6 +133,11 @@ class ChannelSetup:
     """None: nothing but a code is sent there yet."""
     code_tries: int = 0
     """How often its code was tried."""
+
+    def is_news_after(self, target_before: str | None) -> bool:
+        """Whether notices go from now on where they did not go before: to be told to the owner. `target_before`: of
+        the setup that it replaces."""
+        return self.confirmed_at is not None and self.target != target_before
 
     def __repr__(self) -> str:
         return f"ChannelSetup({self.channel}, hidden)"
