@@ -1,5 +1,5 @@
-"""What lets more be risked, lets somebody in, or has somebody told of every trade asks whoever has a second factor for a code of minutes ago: a phone that is
-taken while it is logged in does not do it. What lessens risk never asks."""
+"""What lets more be risked, lets somebody in, or has somebody told of every trade asks whoever has a second factor for
+a code of minutes ago: a phone that is taken while it is logged in does not do it. What lessens risk never asks."""
 
 from __future__ import annotations
 

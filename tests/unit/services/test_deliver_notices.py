@@ -329,11 +329,11 @@ def test_a_function_that_dies_over_a_failure_leaves_it_to_the_message_that_comes
 
 
 def test_many_notices_are_delivered_a_handful_at_a_time(trader: Trader) -> None:
+    now = trader.world.clock.now()
     for number in range(45):
-        add_notice(trader.world.database, trader.user_id, None, "bought", f"{number}", trader.world.clock.now())
-        MemoryDeliveries(trader.world.database).add(
-            trader.user_id, number + 1, [Channel.WEBHOOK], trader.world.clock.now()
-        )
+        add_notice(trader.world.database, trader.user_id, None, "bought", f"{number}", now)
+    for notice in trader.world.database.notices[-45:]:
+        MemoryDeliveries(trader.world.database).add(trader.user_id, notice.notice_id, [Channel.WEBHOOK], now)
 
     trader.delivery.run(DeliverErrand(user_id=trader.user_id, channel=Channel.WEBHOOK))
     assert len(trader.posted) == 20

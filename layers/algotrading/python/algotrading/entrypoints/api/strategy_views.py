@@ -178,6 +178,7 @@ def _line(line: Line) -> LineView:
         milliseconds_late=_rounded(line.milliseconds_late),
         execution_time_ms=_rounded(line.execution_ms),
         asked_by=line.asked_by,
+        request_id=line.request_id,
     )
 
 
