@@ -2516,6 +2516,11 @@ export interface components {
             /** Quantity */
             quantity: number | null;
             /**
+             * Request Id
+             * @description The request to this API that caused it, of commands and messages: X-Request-Id of its answer
+             */
+            request_id: string | null;
+            /**
              * Tag
              * @description Which of our orders: the mark that the broker keeps with it
              */
@@ -6789,7 +6794,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18238,7 +18243,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /**
@@ -19020,7 +19025,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /**
@@ -19802,7 +19807,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /**

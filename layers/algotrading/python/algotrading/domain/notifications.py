@@ -95,6 +95,18 @@ def channels_by_kind(wishes: Wishes) -> dict[NoticeKind, list[Channel]]:
     return {kind: [channel for channel in Channel if is_sent(kind, channel, wishes)] for kind in NoticeKind}
 
 
+def is_always_mailed(kind: str) -> bool:
+    """Whether nobody can switch off that a kind comes by mail."""
+    return kind in WHO_GETS_IN
+
+
+def silenced(chosen: Mapping[NoticeKind, Iterable[Channel]]) -> list[NoticeKind]:
+    """The kinds that a choice would keep from a channel which nobody can switch off for them."""
+    return [
+        kind for kind, channels in chosen.items() if any(_ALWAYS & {(kind, on) for on in set(Channel) - set(channels)})
+    ]
+
+
 def wishes_of(chosen: Mapping[NoticeKind, Iterable[Channel]]) -> dict[tuple[NoticeKind, Channel], bool]:
     """What to store for a choice; kinds that it leaves out go by default."""
     return {

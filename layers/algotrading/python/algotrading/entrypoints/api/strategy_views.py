@@ -149,7 +149,7 @@ def preflight(one: Preflight) -> PreflightView:
             remedy=check.remedy,
             due_from=check.due_from,
         )
-        for check in one.checks
+        for check in one.named_checks
     ]
     return PreflightView(
         strategy_id=one.strategy_id,
