@@ -217,6 +217,29 @@ describe("viewers", () => {
     expect(screen.getByTestId("viewer-name").props.value).toBe("My accountant");
   });
 
+  test("where a fresh code is asked for, it is taken, and the invitation is made after it", async () => {
+    const answers: Answers = {
+      "GET /account/viewers": () => ok({ viewers: [] }),
+      "GET /account/shared": () => ok({ accounts: [] }),
+      "POST /account/viewers": () => refused(403, "FRESH_CODE_NEEDED"),
+      "POST /auth/second-factor/verify": () => {
+        answers["POST /account/viewers"] = () => ({ status: 201, body: { grant_id: "g9", invitation: "the invitation", expires_at: AT } });
+        return ok({ fresh_until: AT });
+      },
+    };
+    const sent = api(answers);
+    await show(<Viewers />);
+    await screen.findByTestId("viewer-name");
+    enter("viewer-name", "My accountant");
+    await press("invite");
+    await screen.findByText(en.problems.FRESH_CODE_NEEDED);
+    enter("code", "492039");
+    await press("show-code");
+    await screen.findByText("the invitation");
+    expect(bodyOf(sent, "POST /auth/second-factor/verify")).toEqual([{ code: "492039" }]);
+    expect(bodyOf(sent, "POST /account/viewers")).toEqual([{ name: "My accountant" }, { name: "My accountant" }]);
+  });
+
   test("one is removed after it was asked once more", async () => {
     let viewers = [READS];
     const removed = () => {

@@ -8,7 +8,7 @@ import NoticePreferences from "@/app/notifications/preferences";
 import { groupsOf, NOTICE_GROUPS, screenOf } from "@/rules/notices";
 import { en } from "@/words/en";
 
-import { api, ok, refused, show } from "./stage";
+import { api, ok, refused, show, type Answers } from "./stage";
 
 const mockPush = jest.fn();
 jest.mock("expo-router", () => ({ router: { push: (path: string) => mockPush(path) }, usePathname: () => "/inbox" }));
@@ -44,6 +44,7 @@ describe("the rules of notices", () => {
     expect(screenOf(BOUGHT)).toBe(`/strategy/${BOUGHT.strategy_id}`);
     expect(screenOf(KILLED)).toBe("/kill");
     expect(screenOf({ kind: "password_changed", strategy_id: null })).toBe("/devices");
+    expect(screenOf({ kind: "channel_set", strategy_id: null })).toBe("/notifications/preferences");
     expect(screenOf(STRANGE)).toBeNull();
     for (const kind of ["constructor", "toString", "__proto__"]) expect(screenOf({ kind, strategy_id: null })).toBeNull();
   });
@@ -239,6 +240,35 @@ describe("what is sent where", () => {
     await act(async () => fireEvent.press(screen.getByTestId("confirm-chat")));
     await waitFor(() => expect(screen.queryByTestId("chat-code")).toBeNull());
     expect(screen.getByLabelText("Bought: by Telegram")).toBeTruthy();
+  });
+});
+
+describe("where a fresh code is asked for, it is taken, and is followed by", () => {
+  test.each([
+    ["webhook", "webhook-url", "https://hooks.example.com/x", "set-webhook", { url: "https://hooks.example.com/x" }],
+    ["telegram", "chat", "42", "ask-chat", { chat_id: "42" }],
+    ["sms", "mobile", "+919876543210", "ask-mobile", { number: "+919876543210" }],
+  ])("%s", async (channel, field, entered, button, asked) => {
+    const put = `PUT /notifications/${channel}`;
+    const answers: Answers = {
+      "GET /notifications/preferences": () => ok(PREFERENCES),
+      [put]: () => refused(403, "FRESH_CODE_NEEDED"),
+      "POST /auth/second-factor/verify": () => {
+        answers[put] = () => ok({ status: "asked", url: entered, secret: "whsec_c2VjcmV0", target: "+91******3210" });
+        return ok({ fresh_until: "2026-11-27T10:00:00Z" });
+      },
+    };
+    const sent = api(answers);
+    await show(<NoticePreferences />);
+    fireEvent.changeText(await screen.findByTestId(field), entered);
+    await act(async () => fireEvent.press(screen.getByTestId(button)));
+    await screen.findByText(en.problems.FRESH_CODE_NEEDED);
+    fireEvent.changeText(screen.getByTestId("code"), "492039");
+    await act(async () => fireEvent.press(screen.getByTestId("show-code")));
+    await waitFor(() => expect(screen.queryByTestId("show-code")).toBeNull());
+    const changes = sent.filter(({ what }) => !what.startsWith("GET"));
+    expect(changes.map(({ what }) => what)).toEqual([put, "POST /auth/second-factor/verify", put]);
+    expect(changes.map(({ body }) => body)).toEqual([asked, { code: "492039" }, asked]);
   });
 });
 

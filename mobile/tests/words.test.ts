@@ -33,6 +33,6 @@ test("what may have been carried out is not called refused", () => {
 });
 
 test("what the API tells programs in brackets is left out, and other brackets stay", () => {
-  expect(forPeople("log in at the broker (GET /broker/login?account_id=7) again (account HUF)")).toBe("log in at the broker again (account HUF)");
+  expect(forPeople("account HUF: log in at the broker (GET /broker/login?account_id=7) again")).toBe("account HUF: log in at the broker again");
   expect(tell(en, new ApiProblem("BROKER_AUTH_FAILED", "log in at the broker first (GET /broker/login)")).message).toBe("log in at the broker first");
 });

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from algotrading.adapters.postgres.audit import record_text
+from algotrading.adapters.request_names import named_entry
 from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditKind, AuditRecord, chain_hash
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.sessions import trading_day_of
@@ -15,7 +16,7 @@ from tests.fakes.database import MemoryDatabase
 
 def append(database: MemoryDatabase, entry: AuditEntry) -> None:
     """Write `entry` down, as `adapters.postgres.audit.append` does."""
-    database.audit.append(entry)
+    database.audit.append(named_entry(entry))
 
 
 class MemoryAuditTrail:

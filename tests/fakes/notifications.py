@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from algotrading.domain.account_notices import channel_set
 from algotrading.domain.audit import AuditKind, channel_entry
 from algotrading.domain.delivery import Waiting, next_of
 from algotrading.domain.notices import NoticeKind
@@ -82,9 +83,12 @@ class MemoryNotifications:
         """See ports.Notifications."""
         with self._database.turn:
             refuse_deleted(self._database, setup.user_id)
+            before = self._database.channel_setups.get((setup.user_id, setup.channel))
             self._database.channel_setups[setup.user_id, setup.channel] = setup
             entry = channel_entry(setup.user_id, AuditKind.CHANNEL_SET, setup.channel, setup.target, setup.created_at)
             audit.append(self._database, entry)
+            if setup.is_news_after(None if before is None else before.target):
+                self._tell(setup, setup.created_at)
 
     def set_code(
         self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
@@ -111,6 +115,7 @@ class MemoryNotifications:
             is_right = setup.code_hash == code_hash
             if is_right:
                 tried = replace(tried, confirmed_at=now, code_hash=None)
+                self._tell(tried, now)
             self._database.channel_setups[user_id, channel] = tried
             return is_right
 
@@ -122,6 +127,10 @@ class MemoryNotifications:
                 entry = channel_entry(user_id, AuditKind.CHANNEL_REMOVED, channel, setup.target, now)
                 audit.append(self._database, entry)
             return setup is not None
+
+    def _tell(self, setup: ChannelSetup, at: datetime) -> None:
+        text = channel_set(setup.channel, setup.target)
+        add_notice(self._database, setup.user_id, None, NoticeKind.CHANNEL_SET, text, at)
 
     def _of(self, user_id: UUID) -> list[Notice]:
         return [each for each in self._database.notices if each.user_id == user_id]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 
+from algotrading.adapters.request_names import named_command
 from algotrading.contracts.messages import OrderCommand
 from algotrading.ports import Clock, Lane
 from tests.fakes.clock import VirtualClock
@@ -59,6 +60,7 @@ class MemoryQueue:
             if identity in queue.seen and now - queue.seen[identity] < _DEDUPLICATION:
                 return
             queue.seen[identity] = now
+            command = named_command(command)
             queue.waiting.append(QueuedMessage(next(self._numbers), command, now))
             self.sent.append((lane, command))
 

@@ -2523,6 +2523,11 @@ export interface components {
             /** Quantity */
             quantity: number | null;
             /**
+             * Request Id
+             * @description The request to this API that caused it, of commands and messages: X-Request-Id of its answer
+             */
+            request_id: string | null;
+            /**
              * Tag
              * @description Which of our orders: the mark that the broker keeps with it
              */
@@ -6801,7 +6806,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18250,7 +18255,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /**
@@ -19032,7 +19037,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /**
@@ -19814,7 +19819,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
                     /**

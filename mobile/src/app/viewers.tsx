@@ -8,6 +8,7 @@ import { body } from "@/api/client";
 import { useOneAtATime } from "@/api/one-at-a-time";
 import { problemOfField } from "@/api/problem";
 import { istDay } from "@/rules/clock";
+import { FreshCode } from "@/ui/fresh-code";
 import { AskedButton, FieldError, Loaded, Panel, ProblemText } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
 import { ShownOnce } from "@/ui/shown-once";
@@ -87,6 +88,7 @@ function Invite() {
         <FieldError text={problemOfField(inviting.error, "name")} />
       </View>
       <ProblemText error={inviting.error} />
+      <FreshCode error={inviting.error} again={invite} />
       <Button mode="outlined" loading={inviting.isPending} disabled={inviting.isPending || name.trim() === ""} onPress={invite} testID="invite">
         {words.invite}
       </Button>

@@ -6,17 +6,18 @@ export const NOTICE_GROUPS = {
   entries: ["entry_missed", "entry_skipped", "entry_blocked", "entry_refused", "entry_unfilled"],
   exits: ["exit_blocked", "exit_refused", "exit_unfilled", "stop_not_resting"],
   surprises: ["closed_outside", "late_order", "oversold", "duplicate_order", "open_at_close", "snapshot_missing", "unsettled"],
-  account: ["password_changed", "second_factor_on", "second_factor_off", "api_key_made", "viewer_joined", "account_locked", "account_unlocked", "logins_held_up", "new_device", "code_reused", "login_copied", "not_ready", "login_refused", "daily_summary"],
+  account: ["password_changed", "second_factor_on", "second_factor_off", "api_key_made", "viewer_joined", "channel_set", "account_locked", "account_unlocked", "logins_held_up", "new_device", "code_reused", "login_copied", "not_ready", "login_refused", "daily_summary"],
   limits: ["loss_limit", "killed", "released", "verified_flat", "nothing_placed", "deployment_killed", "deployment_released"],
 } as const;
 
 export type NoticeGroup = keyof typeof NOTICE_GROUPS;
 export type NoticeKind = (typeof NOTICE_GROUPS)[NoticeGroup][number];
 
-const WHO_GETS_IN = ["password_changed", "second_factor_on", "second_factor_off", "api_key_made", "viewer_joined", "account_locked", "account_unlocked", "logins_held_up", "new_device", "code_reused", "login_copied"] as const;
+const WHO_GETS_IN = ["password_changed", "second_factor_on", "second_factor_off", "api_key_made", "viewer_joined", "channel_set", "account_locked", "account_unlocked", "logins_held_up", "new_device", "code_reused", "login_copied"] as const;
 
 const SCREENS: Partial<Record<NoticeKind, Screen>> = {
   password_changed: "/devices",
+  channel_set: "/notifications/preferences",
   new_device: "/devices",
   login_copied: "/devices",
   not_ready: "/",
@@ -32,7 +33,7 @@ const SCREENS: Partial<Record<NoticeKind, Screen>> = {
   deployment_released: "/kill",
 };
 
-export type Screen = "/" | "/broker" | "/devices" | "/kill" | "/risk" | `/strategy/${string}`;
+export type Screen = "/" | "/broker" | "/devices" | "/kill" | "/notifications/preferences" | "/risk" | `/strategy/${string}`;
 
 /** What a push carries of its notice. */
 export interface PushedNotice {

@@ -11,6 +11,7 @@ import { ApiProblem } from "@/api/problem";
 import type { Tone } from "@/rules/standing";
 import { useWords } from "@/words";
 
+import { FreshCode } from "./fresh-code";
 import { AskedButton, FieldError, Hint, Panel, ProblemText, ToneText } from "./parts";
 import { TextInput } from "./text-input";
 
@@ -74,6 +75,7 @@ export function WebhookChannel({ channel }: { channel: Channel }) {
       </View>
       <Hint>{words.urlHelp}</Hint>
       <ProblemText error={setting.error ?? removal.error} />
+      <FreshCode error={setting.error} again={set} />
       {channel.status === "off" ? (
         <Button mode="contained" loading={isBusy} disabled={isBusy || url.trim() === ""} onPress={set} testID="set-webhook">
           {words.urlSet}
@@ -127,6 +129,7 @@ function CodedChannel({ name, id, field, channel, said, shape, ask, confirm, rem
     send();
   };
   const isFit = shape.test(target.trim());
+  const askForCode = () => anew(() => asking.mutate(target.trim()));
   return (
     <Panel title={words.channels[name]}>
       <State name={name} channel={channel} />
@@ -145,7 +148,8 @@ function CodedChannel({ name, id, field, channel, said, shape, ask, confirm, rem
       </View>
       <Hint>{said.help}</Hint>
       <ProblemText error={all.find((each) => each.error !== null)?.error} />
-      <Button mode={channel.status === "off" ? "contained" : "outlined"} loading={isBusy} disabled={isBusy || !isFit} onPress={() => anew(() => asking.mutate(target.trim()))} testID={`ask-${id}`}>
+      <FreshCode error={asking.error} again={askForCode} />
+      <Button mode={channel.status === "off" ? "contained" : "outlined"} loading={isBusy} disabled={isBusy || !isFit} onPress={askForCode} testID={`ask-${id}`}>
         {said.ask}
       </Button>
       {channel.status === "off" ? null : (

@@ -31,6 +31,7 @@ const kinds: Record<NoticeKind, string> = {
   second_factor_off: "Second factor off",
   api_key_made: "API key made",
   viewer_joined: "Somebody reads your account",
+  channel_set: "Notices go to another place",
   account_locked: "Account locked",
   account_unlocked: "Account unlocked",
   logins_held_up: "Somebody guesses at your password",

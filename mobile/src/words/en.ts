@@ -24,7 +24,7 @@ const problems: Record<ProblemCode, string> = {
   TOKEN_INVALID: "Your login is not valid any more. Log in again.",
   ACCESS_DENIED: "Your account may not do this. Ask support if you think it should.",
   SECOND_FACTOR_REQUIRED: "Switch the second factor on under Settings, log in again with its code, then try once more.",
-  FRESH_CODE_NEEDED: "Enter a code of your authenticator app below: this is asked for whatever lets more be risked.",
+  FRESH_CODE_NEEDED: "Enter a code of your authenticator app below: this is asked for whatever lets more be risked, or somebody else know of your trades.",
   EMAIL_UNVERIFIED: "Open the link that was sent to your e-mail first, then connect your broker.",
   ACCOUNT_LOCKED: "This account is locked. Ask whoever runs the service: an administrator there can unlock it.",
   NOT_FOUND: "It is not there, or not yours. Go back and load the list again.",

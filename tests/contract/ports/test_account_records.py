@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
+from algotrading.adapters.request_names import answering
 from algotrading.domain.account_notices import ERASED
 from algotrading.domain.accounts import User
 from algotrading.domain.api_keys import ApiKey, Scope
@@ -67,9 +68,10 @@ def test_rows_come_in_pieces(stores: Stores) -> None:
 
 def test_the_documents_example_of_an_export_has_the_rows_that_a_new_account_has(in_postgres: Stores) -> None:
     user = User(uuid4(), "new@example.com", MOMENT, email_verified_at=MOMENT)
-    in_postgres.users.add(user, "hash")
     login = DeviceLogin(uuid4(), user.user_id, "My phone", MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
-    in_postgres.logins.begin(login, b"t" * 32, "hash")
+    with answering("request-1"):
+        in_postgres.users.add(user, "hash")
+        in_postgres.logins.begin(login, b"t" * 32, "hash")
     (shown,) = json.loads(FILE.read_text(encoding="utf-8"))["GET /api/v1/account/export"].values()
 
     read = partial(in_postgres.records.read, user.user_id, offset=0, limit=9)

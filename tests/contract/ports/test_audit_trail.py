@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.adapters.request_names import answering
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, first_account_of
 from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditKind, AuditRecord, Cause, chain_hash
 from algotrading.domain.cycle import Cycle, CycleState
@@ -276,6 +277,18 @@ def test_a_broker_connection_is_recorded_without_its_secrets(stores: Stores) -> 
     assert commands[3][1] == commands[4][1] == known | {"token_at": commands[1][1]["token_at"]}
     assert commands[5][1] == known
     assert not any("sealed" in record.record for record in chain_of(stores, user.user_id))
+
+
+def test_a_record_names_the_request_that_it_was_written_down_for_and_others_stay_as_they_were(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.add_strategy(user)
+    with answering("request-1"):
+        stores.add_strategy(user, symbol="INFY")
+
+    before, after = [each for each in chain_of(stores, user.user_id) if each.kind == "strategy_created"]
+    assert (before.request_id, after.request_id) == (None, "request-1")
+    assert "request_id" not in before.record
+    assert after.hash == chain_hash(after.prev_hash, after.record)
 
 
 def test_what_led_to_nothing_is_recorded_on_its_own(stores: Stores) -> None:

@@ -16,6 +16,7 @@ from moto import mock_aws
 from algotrading.adapters.clock import SystemClock
 from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
 from algotrading.adapters.kms_vault import KmsVault
+from algotrading.adapters.request_names import answering
 from algotrading.adapters.s3_audit_roots import S3AuditRoots
 from algotrading.adapters.sqs_queue import SqsOrderQueue
 from algotrading.contracts.messages import OrderCommand, OrderEvent, ScheduleInput
@@ -105,6 +106,37 @@ def test_a_command_arrives_in_its_lane_as_it_was_sent(inbox: Inbox) -> None:
     inbox.port.send(command, Lane.PRIORITY)
 
     assert inbox.receive(Lane.NORMAL) is None
+    assert inbox.receive(Lane.PRIORITY) == command
+
+
+def test_a_command_bears_the_names_of_the_request_that_causes_it(inbox: Inbox) -> None:
+    with answering("request-1", "app-42"):
+        inbox.port.send(a_command(), Lane.PRIORITY)
+    inbox.port.send(a_command(), Lane.NORMAL)
+
+    caused, other = inbox.receive(Lane.PRIORITY), inbox.receive(Lane.NORMAL)
+    assert caused is not None
+    assert other is not None
+    assert (caused.request_id, caused.client_request_id) == ("request-1", "app-42")
+    assert (other.request_id, other.client_request_id) == (None, None)
+
+
+def test_what_two_requests_ask_for_alike_is_delivered_once_all_the_same(inbox: Inbox) -> None:
+    command = a_command()
+    for name in ("request-1", "request-2"):
+        with answering(name):
+            inbox.port.send(command, Lane.NORMAL)
+
+    delivered = inbox.receive(Lane.NORMAL)
+    assert delivered == command.model_copy(update={"request_id": "request-1"})
+    assert inbox.receive(Lane.NORMAL) is None
+
+
+def test_a_name_that_its_reader_would_refuse_stops_no_command(inbox: Inbox) -> None:
+    command = a_command()
+    with answering("x" * 65, "two words"):
+        inbox.port.send(command, Lane.PRIORITY)
+
     assert inbox.receive(Lane.PRIORITY) == command
 
 

@@ -176,11 +176,13 @@ def test_the_reset_that_confirms_the_address_first_ends_keys_viewers_and_channel
 def test_whoever_gets_into_an_account_by_another_way_is_told_to_its_owner(stores: Stores) -> None:
     user, viewer = with_other_ways(stores)
 
-    assert [kind for kind, _ in _told(stores, user.user_id)] == ["api_key_made", "api_key_made", "viewer_joined"]
-    (_, first), _, (_, last) = _told(stores, user.user_id)
+    kinds = ["api_key_made", "api_key_made", "viewer_joined", "channel_set"]
+    assert [kind for kind, _ in _told(stores, user.user_id)] == kinds
+    (_, first), _, (_, joined), (_, channel) = _told(stores, user.user_id)
     assert '"script"' in first
-    assert viewer.email not in last, "it would stay when the viewer is gone"
-    assert '"accountant"' in last
+    assert viewer.email not in joined, "it would stay when the viewer is gone"
+    assert '"accountant"' in joined
+    assert "goes to the" in channel
     assert _told(stores, viewer.user_id) == []
 
 

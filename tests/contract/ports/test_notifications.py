@@ -197,3 +197,55 @@ def test_the_same_trouble_of_a_strategy_is_told_once_a_day_and_another_one_too(s
         (other.strategy_id, "mend funds"),
         (strategy.strategy_id, "mend funds"),
     ]
+
+
+# --- its owner hears of every new place that notices go to
+
+
+def told_of_channels(stores: Stores, user_id: UUID) -> list[str]:
+    notices = stores.notifications.inbox(user_id, limit=9, before=None)
+    assert {each.kind for each in notices} <= {NoticeKind.CHANNEL_SET}
+    return [each.text for each in reversed(notices)]
+
+
+def test_its_owner_is_told_of_a_webhook_by_its_host_and_not_of_the_same_again(stores: Stores) -> None:
+    user = stores.add_user()
+
+    def point_to(url: str) -> None:
+        setup = ChannelSetup(user.user_id, Channel.WEBHOOK, url, MOMENT, sealed_secret="sealed", confirmed_at=MOMENT)
+        stores.notifications.save_setup(setup)
+
+    point_to("https://hooks.example.com/trades?key=hidden")
+    point_to("https://hooks.example.com/trades?key=hidden")
+    [first] = told_of_channels(stores, user.user_id)
+    assert "to the webhook at hooks.example.com as well" in first
+    assert "hidden" not in first
+
+    point_to("https://elsewhere.example.net/")
+    stores.notifications.remove_setup(user.user_id, Channel.WEBHOOK, MOMENT)
+    [_, second] = told_of_channels(stores, user.user_id)
+    assert "to the webhook at elsewhere.example.net as well" in second
+
+
+@pytest.mark.parametrize(
+    ("channel", "target", "place"),
+    [
+        (Channel.SMS, "+91******3210", "by SMS to the number that ends in 3210"),
+        (Channel.TELEGRAM, "123456789", "to the Telegram chat 123456789"),
+    ],
+)
+def test_its_owner_is_told_of_a_chat_or_number_once_notices_go_there(
+    stores: Stores, channel: Channel, target: str, place: str
+) -> None:
+    user = stores.add_user()
+    sealed = "sealed" if channel is Channel.SMS else None
+    stores.notifications.save_setup(ChannelSetup(user.user_id, channel, target, MOMENT, sealed_secret=sealed))
+    assert stores.notifications.set_code(user.user_id, channel, CODE, MOMENT)
+
+    assert not stores.notifications.confirm(user.user_id, channel, bytes(32), since=MOMENT - SECOND, now=MOMENT)
+    assert told_of_channels(stores, user.user_id) == []
+
+    assert stores.notifications.confirm(user.user_id, channel, CODE, since=MOMENT - SECOND, now=MOMENT)
+    [told] = told_of_channels(stores, user.user_id)
+    assert place in told
+    assert "If that was not you" in told

@@ -1,5 +1,5 @@
-"""What lets more be risked, or somebody in, asks whoever has a second factor for a code of minutes ago: a phone that is
-taken while it is logged in does not do it. What lessens risk never asks."""
+"""What lets more be risked, lets somebody in, or has somebody told of every trade asks whoever has a second factor for
+a code of minutes ago: a phone that is taken while it is logged in does not do it. What lessens risk never asks."""
 
 from __future__ import annotations
 
@@ -53,9 +53,16 @@ RISKY = [
     ("POST", "/broker/connect", KEYS),
     ("POST", "/broker/accounts", {"name": "HUF"}),
 ]
+STANDING_FEEDS = [
+    ("PUT", "/notifications/webhook", {"url": "https://hooks.example.com/trades"}),
+    ("PUT", "/notifications/telegram", {"chat_id": "123456789"}),
+    ("PUT", "/notifications/sms", {"number": "+919876543210"}),
+    ("POST", "/account/viewers", {"name": "My accountant"}),
+]
+"""What goes on for whoever had the bearer token for a quarter of an hour."""
 
 
-@pytest.mark.parametrize(("method", "path", "body"), RISKY)
+@pytest.mark.parametrize(("method", "path", "body"), [*RISKY, *STANDING_FEEDS])
 def test_what_lets_more_be_risked_asks_for_a_fresh_code_and_changes_nothing_without(
     trader: Trader, method: str, path: str, body: Mapping[str, object]
 ) -> None:
@@ -80,6 +87,20 @@ def test_with_a_code_it_is_done_for_five_minutes(
     trader.let_pass(timedelta(seconds=1))
     trader.ask("PUT", "/risk/profile", LIMITS)
     assert trader.ask(method, path, body).error == "FRESH_CODE_NEEDED"
+
+
+@pytest.mark.parametrize(("method", "path", "body"), STANDING_FEEDS)
+def test_with_a_code_what_is_told_of_trades_goes_where_its_owner_wants_it(
+    trader: Trader, method: str, path: str, body: Mapping[str, object]
+) -> None:
+    assert trader.show_code().status == 200
+
+    assert trader.ask(method, path, body).status in {200, 201}
+
+
+@pytest.mark.parametrize("channel", ["webhook", "telegram", "sms"])
+def test_switching_a_channel_off_asks_for_none(trader: Trader, channel: str) -> None:
+    assert trader.ask("DELETE", f"/notifications/{channel}").error == "NOT_FOUND"
 
 
 @pytest.mark.parametrize(

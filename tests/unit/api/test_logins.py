@@ -308,8 +308,11 @@ def test_a_login_on_a_device_that_was_not_seen_before_is_told_to_its_owner(world
     [notice] = world.database.notices
     assert notice.kind == "new_device"
     assert 'not seen before, which calls itself "a "phone"". If that was not you' in notice.text
-    # And it goes by mail, whatever was switched off.
-    world.call("PUT", "/notifications/preferences", {"kinds": {"new_device": []}}, token=token)
+    # And it goes by mail, whoever would switch that off.
+    assert world.call("PUT", "/notifications/preferences", {"kinds": {"new_device": []}}, token=token).status == 400
+    assert (
+        world.call("PUT", "/notifications/preferences", {"kinds": {"new_device": ["email"]}}, token=token).status == 200
+    )
     kinds = world.call("GET", "/notifications/preferences", token=token).body["kinds"]
     assert kinds["new_device"] == ["email"]
     # A device that says which login was its own is known from then on, also after it has logged out.

@@ -112,10 +112,21 @@ def test_a_choice_is_the_whole_choice(world: ApiWorld) -> None:
     assert (second["bought"], second["sold"]) == (["email", "webhook", "telegram", "push"], ["webhook"])
 
 
-def test_that_the_password_was_changed_cannot_be_silenced(world: ApiWorld) -> None:
-    answer = choose(world, world.register(), {"password_changed": []})
+def test_who_gets_into_the_account_cannot_be_silenced_and_whoever_tries_is_told_so(world: ApiWorld) -> None:
+    token = world.register()
+    wanted = {"bought": [], "password_changed": [], "channel_set": ["webhook"], "new_device": ["email"]}
+    before = world.snapshot()
 
-    assert answer.body["kinds"]["password_changed"] == ["email"]
+    refused = choose(world, token, wanted)
+
+    assert (refused.status, refused.error) == (400, "REQUEST_INVALID")
+    assert refused.fields == ["kinds.password_changed", "kinds.channel_set"]
+    assert {each["problem"] for each in refused.body["details"]} == {"must have email: this is always mailed"}
+    assert world.snapshot() == before
+    # What is left out is mailed all the same, and what is shown can be sent back.
+    shown = choose(world, token, {"password_changed": ["email"]}).body["kinds"]
+    assert choose(world, token, shown).body["kinds"] == shown
+    assert all("email" in shown[kind] for kind in ("password_changed", "channel_set", "new_device"))
 
 
 @pytest.mark.parametrize("kinds", [{"unheard_of": []}, {"bought": ["pigeon"]}, {"bought": ["email"] * 6}])
@@ -324,14 +335,19 @@ def test_nobody_pushes_to_a_login_of_another_trader(world: ApiWorld) -> None:
     assert preferences(world, token)["push"]["devices"] == [device]
 
 
-@pytest.mark.parametrize("phone", ["", "x", "ExponentPushToken[]", "ExponentPushToken[a b]", "a ExponentPushToken[b]"])
-def test_what_is_no_token_of_the_push_service_is_refused(world: ApiWorld, phone: str) -> None:
+@pytest.mark.parametrize(
+    "phone", ["", "foo", "ExponentPushToken[]", "ExponentPushToken[a b]", "a ExponentPushToken[b]"]
+)
+def test_what_is_no_token_of_the_push_service_is_refused_and_told_what_one_looks_like(
+    world: ApiWorld, phone: str
+) -> None:
     world.register()
     token, device = log_in(world)
 
     answer = push_to(world, token, device, phone)
 
     assert (answer.status, answer.fields) == (400, ["token"])
+    assert "ExponentPushToken[...]" in answer.body["details"][0]["problem"]
     assert phone == "" or phone not in str(answer.body)
     assert world.database.push_devices == {}
 

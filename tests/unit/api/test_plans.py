@@ -62,6 +62,12 @@ def test_an_unknown_symbol_hides_no_other_problem(world: ApiWorld) -> None:
     assert set(answer.fields) == {"symbol", "buy_time", "stop_loss", "quantity"}
 
 
+def test_of_one_character_it_is_spoken_in_the_singular(world: ApiWorld) -> None:
+    assert refused(world, symbol="").body["details"] == [
+        {"field": "symbol", "problem": "is too short: at least 1 character"}
+    ]
+
+
 def test_an_unreadable_symbol_hides_no_other_problem(world: ApiWorld) -> None:
     answer = refused(world, symbol=5, buy_time="15:30:00", sell_time="09:30:00", quantity=0)
 

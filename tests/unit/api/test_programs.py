@@ -255,6 +255,15 @@ def test_what_was_never_a_key_is_refused_before_anything_is_looked_up(world: Api
         assert verdict["context"] == {"error": "TOKEN_INVALID"}, each
 
 
+def test_whoever_shows_a_wrong_key_is_told_of_a_key_and_of_no_login(world: ApiWorld, owner: Owner) -> None:
+    wrong = world.call("GET", "/strategy", token=owner.key()[:-1])
+    forged = world.call("GET", "/strategy", token="x.y.z")
+
+    assert (wrong.status, wrong.error) == (forged.status, forged.error) == (401, "TOKEN_INVALID")
+    assert wrong.body["message"].startswith("this key is not valid")
+    assert "log in again" in forged.body["message"]
+
+
 def test_the_authorizer_passes_a_key_on_as_a_hash_and_as_nobody(world: ApiWorld, owner: Owner) -> None:
     key = owner.key()
 

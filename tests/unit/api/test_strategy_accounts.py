@@ -200,7 +200,7 @@ def test_a_preflight_looks_at_the_strategys_account_and_says_which_it_is(world: 
 
     (login,) = [check for check in looked if check["name"] == "broker_login"]
     assert (login["is_green"], login["text"]) == (False, "account HUF: the broker login is over")
-    assert "(account HUF)" in login["remedy"]
+    assert "HUF" not in login["remedy"]
     assert not [check for check in looked if check["name"] == "plan" and "HUF" in check["text"]]
 
 
@@ -276,7 +276,7 @@ def test_who_has_several_accounts_is_led_to_the_one_that_is_logged_out(
     (remedy,) = (check["remedy"] for check in checks if check["name"] == "broker_login")
     if is_connected:
         assert f"log in at the broker first (GET /broker/login?account_id={second})" in refused.body["message"]
-        assert remedy == f"log in at the broker (GET /broker/login?account_id={second}) (account HUF)"
+        assert remedy == f"log in at the broker (GET /broker/login?account_id={second})"
     else:
         assert f"enter your keys first (POST /broker/connect with account_id {second})" in refused.body["message"]
-        assert remedy == f"enter your keys (POST /broker/connect with account_id {second}) (account HUF)"
+        assert remedy == f"enter your keys (POST /broker/connect with account_id {second})"

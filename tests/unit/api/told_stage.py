@@ -42,7 +42,7 @@ class _ToldWorld(ApiWorld):
         return replace(services, manager=replace(services.manager, new_id=lambda: STRATEGY))
 
 
-class _Workers(TradingWorld):
+class Workers(TradingWorld):
     """The services that trade, on the stores of an API, for the traders that are there."""
 
     def __init__(self, api: ApiWorld) -> None:
@@ -69,7 +69,7 @@ class Stage:
     def __init__(self) -> None:
         self.world = _ToldWorld()
         self.world.database.instruments["NSE", "TCS"] = make_instrument(name="TATA CONSULTANCY SERV LT")
-        self.workers = _Workers(self.world)
+        self.workers = Workers(self.world)
         self.told: dict[str, dict[str, Any]] = {}
         self.token = self.secret = self.strategy_id = ""
 

@@ -176,6 +176,8 @@ class ApiWorld:
     sms_per_user: int = 10
     sms_codes_per_day: int = 200
     gauge: MemoryGauge = field(default_factory=MemoryGauge)
+    request_id: str = "request-1"
+    """What the next requests are called by the platform that runs the functions."""
     exchange: MemoryExchange = field(init=False)
     runtime: MemoryRuntime = field(init=False)
     queue: MemoryQueue = field(init=False)
@@ -278,7 +280,7 @@ class ApiWorld:
         if any(not route.is_open for route in routes):
             event["requestContext"]["authorizer"] = {"lambda": self.authorizer.judge(event)["context"]}
         door = self.doors[routes[0].function if routes else _OPEN_DOOR]
-        response = door.resolve(event, SimpleNamespace(aws_request_id="request-1"))
+        response = door.resolve(event, SimpleNamespace(aws_request_id=self.request_id))
         is_json = response["headers"].get("Content-Type", "").startswith("application/json")
         content = json.loads(response["body"]) if is_json else response["body"]
         return Answer(response["statusCode"], content, response["headers"])

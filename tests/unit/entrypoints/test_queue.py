@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -58,6 +59,17 @@ def test_a_handled_message_is_done() -> None:
 
     assert answer == {"batchItemFailures": []}
     assert [command.strategy_id for command in handled] == [STRATEGY]
+
+
+def test_what_was_handled_is_logged_with_the_request_that_asked_for_it(caplog: pytest.LogCaptureFixture) -> None:
+    caused = OrderCommand.model_validate_json(record()["body"]).model_copy(
+        update={"request_id": "request-1", "client_request_id": "app-42"}
+    )
+    with caplog.at_level(logging.INFO):
+        serve({"Records": [record(body=caused.model_dump_json())]}, lambda _: None, Redelivered())
+
+    [line] = [vars(each) for each in caplog.records if each.msg == "handled"]
+    assert (line["request_id"], line["client_request_id"]) == ("request-1", "app-42")
 
 
 @pytest.mark.parametrize("fault", [LockBusy("busy"), Fenced("late"), RedisDown("away"), BrokerUnavailable("down")])

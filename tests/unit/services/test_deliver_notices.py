@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -200,6 +201,7 @@ def test_steps_on_the_way_go_to_programs_alone_unless_somebody_wants_them(trader
         (NoticeKind.SECOND_FACTOR_OFF, "Second factor off"),
         (NoticeKind.API_KEY_MADE, "API key made"),
         (NoticeKind.VIEWER_JOINED, "Viewer joined"),
+        (NoticeKind.CHANNEL_SET, "Channel set"),
         (NoticeKind.ACCOUNT_LOCKED, "Account locked"),
         (NoticeKind.ACCOUNT_UNLOCKED, "Account unlocked"),
     ],
@@ -211,6 +213,16 @@ def test_who_gets_into_the_account_is_mailed_whatever_is_wished(trader: Trader, 
 
     assert [mail.subject for mail in trader.world.mailer.sent] == [subject]
     assert (trader.posted, trader.world.chats.sent) == ([], [])
+    assert "is set there" not in trader.world.mailer.sent[0].text
+
+
+def test_a_mail_that_can_be_switched_off_says_where_in_the_apps_own_words(trader: Trader) -> None:
+    trader.hand_over(trader.is_told())
+
+    [mail] = trader.world.mailer.sent
+    assert "Which notices come by mail is set there, under Inbox: What is sent where." in mail.text
+    words = (Path(__file__).parents[3] / "mobile/src/words/en-notices.ts").read_text("utf-8")
+    assert 'preferences: "What is sent where"' in words
 
 
 def test_an_address_that_nobody_confirmed_and_a_chat_without_its_code_are_sent_nothing(trader: Trader) -> None:
@@ -331,11 +343,11 @@ def test_a_function_that_dies_over_a_failure_leaves_it_to_the_message_that_comes
 
 
 def test_many_notices_are_delivered_a_handful_at_a_time(trader: Trader) -> None:
+    now = trader.world.clock.now()
     for number in range(45):
-        add_notice(trader.world.database, trader.user_id, None, "bought", f"{number}", trader.world.clock.now())
-        MemoryDeliveries(trader.world.database).add(
-            trader.user_id, number + 1, [Channel.WEBHOOK], trader.world.clock.now()
-        )
+        add_notice(trader.world.database, trader.user_id, None, "bought", f"{number}", now)
+    for notice in trader.world.database.notices[-45:]:
+        MemoryDeliveries(trader.world.database).add(trader.user_id, notice.notice_id, [Channel.WEBHOOK], now)
 
     trader.delivery.run(DeliverErrand(user_id=trader.user_id, channel=Channel.WEBHOOK))
     assert len(trader.posted) == 20

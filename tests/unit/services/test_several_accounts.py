@@ -321,7 +321,8 @@ def test_the_mornings_reminder_says_which_account_is_logged_out(world: TwoAccoun
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
     log_in = f"log in at the broker (GET /broker/login?account_id={world.second})"
-    assert f"TCS (HUF) at 09:30: account HUF: the broker login is over; {log_in}" in text
+    assert f"TCS (HUF) at 09:30: the broker login is over; {log_in}" in text
+    assert text.count("HUF") == 1
     assert "Main account" not in text
 
 
@@ -333,10 +334,8 @@ def test_the_last_call_before_a_buy_says_which_account_is_logged_out(world: TwoA
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
     assert "for the buy of TCS (HUF) at 09:30:00" in text
-    assert (
-        f"account HUF: the broker login is over; log in at the broker (GET /broker/login?account_id={world.second})"
-        in text
-    )
+    assert f"the broker login is over; log in at the broker (GET /broker/login?account_id={world.second})" in text
+    assert text.count("HUF") == 1
 
 
 def test_what_the_broker_says_of_the_login_leads_to_the_account_too(world: TwoAccounts) -> None:
@@ -347,7 +346,7 @@ def test_what_the_broker_says_of_the_login_leads_to_the_account_too(world: TwoAc
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
     log_in = f"log in at the broker (GET /broker/login?account_id={world.second})"
-    assert f"account HUF: the broker does not take the login any more; {log_in}" in text
+    assert f"the broker does not take the login any more; {log_in}" in text
 
 
 def test_what_the_broker_says_of_the_funds_names_the_account_too(world: TwoAccounts) -> None:
@@ -357,7 +356,8 @@ def test_what_the_broker_says_of_the_funds_names_the_account_too(world: TwoAccou
     world.buy(strategy)
 
     texts = [notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY]
-    assert any("account HUF: the buy needs a margin of" in text for text in texts)
+    assert any("TCS (HUF)" in text and "\nthe buy needs a margin of" in text for text in texts)
+    assert [text.count("HUF") for text in texts] == [1]
 
 
 def said(world: TwoAccounts, strategy: Strategy) -> str:

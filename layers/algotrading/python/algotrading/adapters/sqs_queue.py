@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from algotrading.adapters.request_names import named_command
 from algotrading.contracts.messages import OrderCommand
 from algotrading.domain.administration import QueueDepth
 from algotrading.ports import Lane
@@ -24,7 +25,8 @@ class SqsOrderQueue:
         """See ports.OrderQueue."""
         self._client.send_message(
             QueueUrl=self._urls[lane],
-            MessageBody=command.model_dump_json(),
+            # Without what is not said: a worker of the release before refuses fields that it does not know.
+            MessageBody=named_command(command).model_dump_json(exclude_none=True),
             MessageGroupId=str(command.strategy_id),
             MessageDeduplicationId=command.deduplication_id,
         )

@@ -29,8 +29,8 @@ class Access:
     scope: Scope | None = None
     """What a key of a program's must have, which asks in its owner's name; None: no key opens it."""
     needs_fresh_code: bool = False
-    """Whether whoever has a second factor must have shown it in the last minutes: what lets more be risked, or lets
-    somebody in. No key does that."""
+    """Whether whoever has a second factor must have shown it in the last minutes: what lets more be risked, lets
+    somebody in, or has somebody told of every trade. No key does that."""
 
 
 _OWNER = Access(frozenset({Role.TRADER}))
@@ -60,7 +60,7 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "POST /api/v1/account/delete": _OWNER,
         # --- who else reads it, and what else one reads
         "GET /api/v1/account/viewers": _OWNER,
-        "POST /api/v1/account/viewers": _OWNER,
+        "POST /api/v1/account/viewers": _OWNER_WITH_CODE,
         "DELETE /api/v1/account/viewers/{id}": _OWNER,
         "GET /api/v1/account/shared": _OWNER,
         "POST /api/v1/account/shared/accept": _OWNER,
@@ -104,12 +104,12 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /api/v1/notifications/deliveries": _OWNER,
         "GET /api/v1/notifications/preferences": _OWNER,
         "PUT /api/v1/notifications/preferences": _OWNER,
-        "PUT /api/v1/notifications/webhook": _OWNER,
+        "PUT /api/v1/notifications/webhook": _OWNER_WITH_CODE,
         "DELETE /api/v1/notifications/webhook": _OWNER,
-        "PUT /api/v1/notifications/telegram": _OWNER,
+        "PUT /api/v1/notifications/telegram": _OWNER_WITH_CODE,
         "POST /api/v1/notifications/telegram/confirm": _OWNER,
         "DELETE /api/v1/notifications/telegram": _OWNER,
-        "PUT /api/v1/notifications/sms": _OWNER,
+        "PUT /api/v1/notifications/sms": _OWNER_WITH_CODE,
         "POST /api/v1/notifications/sms/confirm": _OWNER,
         "DELETE /api/v1/notifications/sms": _OWNER,
         "PUT /api/v1/notifications/push/{id}": _OWNER,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from algotrading.contracts.api_common import Answer, Instant, RequestBody, Storable
@@ -14,11 +15,18 @@ from algotrading.domain.notifications import Channel
 
 ChannelName = Literal["email", "webhook", "telegram", "push", "sms"]
 _MOST_IDS = 200
+_PUSH_TOKEN = re.compile(r"Expo(nent)?PushToken\[[A-Za-z0-9_-]{1,100}\]", re.ASCII)
 
 
 def _known_kind(value: str) -> str:
     if value not in set(NoticeKind):
         raise PydanticCustomError("kind", "must be a kind of notice: GET /notifications/preferences lists them")
+    return value
+
+
+def _push_token(value: str) -> str:
+    if not _PUSH_TOKEN.fullmatch(value):
+        raise PydanticCustomError("push_token", "must be what Expo's push service gave the app: ExponentPushToken[...]")
     return value
 
 
@@ -191,7 +199,11 @@ class SmsCodeRequest(RequestBody):
 class PushRequest(RequestBody):
     """Have notices pushed to this phone."""
 
-    token: Annotated[str, StringConstraints(pattern=r"^Expo(nent)?PushToken\[[A-Za-z0-9_-]{1,100}\]$")] = Field(
+    token: Annotated[
+        str,
+        AfterValidator(_push_token),
+        WithJsonSchema({"type": "string", "pattern": f"^{_PUSH_TOKEN.pattern}$"}),
+    ] = Field(
         description="What Expo's push service gave the app on it",
         examples=["ExponentPushToken[xxxxxxxxxxxxxxxxxxxxxx]"],
         repr=False,

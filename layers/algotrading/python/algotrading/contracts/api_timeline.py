@@ -46,6 +46,9 @@ class LineView(Answer):
     )
     execution_time_ms: float | None = Field(description="How long the broker took to answer")
     asked_by: str | None = Field(description="Who asked, of messages: schedule, start, watcher, user, converge, ...")
+    request_id: str | None = Field(
+        description="The request to this API that caused it, of commands and messages: X-Request-Id of its answer"
+    )
 
 
 class TimelineView(Answer):

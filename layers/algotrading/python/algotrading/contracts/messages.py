@@ -55,6 +55,10 @@ class ScheduleInput(_Message):
     scheduled_time: datetime
 
 
+RequestName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+"""What a request to the API is called, by us or by its client."""
+
+
 class OrderCommand(_Message):
     """Body of a message in `orders.fifo` or `orders-priority.fifo`; the group is the strategy id."""
 
@@ -77,6 +81,10 @@ class OrderCommand(_Message):
     cause: str
     """Who asked, in a word: schedule, start, watcher, user, operator, risk, login, converge, or one of `HINTS`."""
     deduplication_id: str
+    request_id: RequestName | None = None
+    """Of the API's request that caused it (`X-Request-Id` of its answer); None: no request did."""
+    client_request_id: RequestName | None = None
+    """What its client called that request (`X-Client-Request-Id`)."""
 
     @property
     def is_hint(self) -> bool:

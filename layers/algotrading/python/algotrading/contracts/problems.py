@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,8 @@ _WORDS = {
     "too_short": "has too few entries: at least {min_length}",
 }
 """With what pydantic names in an error's context: the limit, never what was sent."""
+_ONE = re.compile(r"(\b1 (?:character|decimal place|digit))s\b")
+"""What is said of one only."""
 _MOST = 20
 """Problems that are listed; a body of a thousand unknown fields needs no thousand answers."""
 _LONGEST_NAME = 60
@@ -54,7 +57,9 @@ def _field(location: Sequence[Any]) -> str:
 
 def _problem(error: Mapping[str, Any]) -> str:
     words = _WORDS.get(error["type"])
-    return _sentence(str(error["msg"])) if words is None else words.format_map(error.get("ctx", {}))
+    if words is None:
+        return _sentence(str(error["msg"]))
+    return _ONE.sub(r"\1", words.format_map(error.get("ctx", {})))
 
 
 def _sentence(message: str) -> str:

@@ -6,9 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.logins import DeviceLogin
+from algotrading.domain.notifications import Channel
 from algotrading.domain.roles import ViewerGrant
 from algotrading.domain.sessions import IST
 
@@ -107,6 +109,25 @@ def viewer_joined(grant: ViewerGrant) -> str:
         f'a viewer reads your account from now on, by your invitation "{grant.name}": your list of viewers has the'
         f" e-mail. You can end that at any time. {_NOT_YOU}, and remove the viewer"
     )
+
+
+def channel_set(channel: Channel, target: str) -> str:
+    """Notices go to a place that they did not go to before. `target`: see `ChannelSetup`."""
+    return (
+        f"what you are told of your account goes {_place(channel, target)} as well from now on, every trade with it."
+        f" {_NOT_YOU}, and switch that channel off in the app, under Inbox: it outlives the password"
+    )
+
+
+def _place(channel: Channel, target: str) -> str:
+    """As much of it as tells its owner which one it is: of an address the host, of a number its last digits."""
+    match channel:
+        case Channel.WEBHOOK:
+            return f"to the webhook at {urlsplit(target).hostname}"
+        case Channel.SMS:
+            return f"by SMS to the number that ends in {target[-4:]}"
+        case _:
+            return f"to the {channel.capitalize()} chat {target}"
 
 
 def password_changed(left: OtherWays) -> str:

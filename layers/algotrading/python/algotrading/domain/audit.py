@@ -8,12 +8,13 @@ export without this code and without PostgreSQL. The first record follows `GENES
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
@@ -126,6 +127,8 @@ class AuditEntry:
     strategy_id: UUID | None = None
     trading_day: date | None = None
     """The day whose trading it belongs to; None for what holds from `at` on."""
+    request_id: str | None = None
+    """Of the API's request that it is written down for, as `X-Request-Id` of the answer says it; None: for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,11 @@ class AuditRecord:
     strategy_id: UUID | None
     trading_day: date | None
     record: str
+
+    @property
+    def request_id(self) -> str | None:
+        """See `AuditEntry`. Records of before there was one have none."""
+        return cast("str | None", json.loads(self.record).get("request_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +175,9 @@ class Cause:
     """The price that hit the stop."""
     tick_at: datetime | None = None
     """When the watcher received that price."""
+    request_id: str | None = None
+    """Of the API's request that caused the message, None where none did; and what its client called that request."""
+    client_request_id: str | None = None
 
 
 def chain_hash(prev_hash: bytes, record: str) -> bytes:

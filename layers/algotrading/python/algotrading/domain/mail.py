@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from algotrading.domain.email_links import LASTS, LinkPurpose
-from algotrading.domain.notifications import InboxNotice, title_of
+from algotrading.domain.notifications import InboxNotice, is_always_mailed, title_of
 from algotrading.domain.registrations import KEPT_FOR
 from algotrading.domain.sessions import IST
+
+PRODUCT: Final = "Algotrading"
+"""By which whoever gets a mail, or looks at an authenticator app, knows what it is about."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -28,7 +32,8 @@ def reset_mail(to: str, app_url: str, token: str) -> Mail:
     return Mail(
         to,
         "Choose a new password",
-        "Somebody asked for a new password of your account. If it was you, open this link and choose one:\n\n"
+        f"Somebody asked for a new password of your {PRODUCT} account. If it was you, open this link and choose\n"
+        "one:\n\n"
         f"  {app_url}/reset#{token}\n\n"
         f"It works once, within {minutes} minutes. In the app on a phone, paste this code instead:\n\n"
         f"  {token}\n\n"
@@ -40,13 +45,18 @@ def reset_mail(to: str, app_url: str, token: str) -> Mail:
 def notice_mail(to: str, notice: InboxNotice, app_url: str) -> Mail:
     """A notice, with what it is about."""
     about = f"{notice.symbol}: " if notice.symbol else ""
+    how = (
+        ""
+        if is_always_mailed(notice.kind)
+        else "Which notices come by mail is set there, under Inbox: What is sent where.\n"
+    )
     return Mail(
         to,
         f"{about}{title_of(notice.kind).lower() if about else title_of(notice.kind)}",
         f"{notice.sentence}\n\n"
         f"{notice.created_at.astimezone(IST):%Y-%m-%d %H:%M:%S} IST, notice {notice.notice_id}.\n"
         f"Everything is in the app: {app_url}\n"
-        "Which notices come by mail is set under /notifications/preferences.\n",
+        f"{how}",
     )
 
 
@@ -56,8 +66,8 @@ def verification_mail(to: str, app_url: str, token: str) -> Mail:
     return Mail(
         to,
         "Confirm the e-mail of an account that is open",
-        "An account with this e-mail address was opened earlier, and whoever is logged in to it asks to confirm the\n"
-        "address. If that is you, open this link, and enter the password of the account:\n\n"
+        f"An {PRODUCT} account with this e-mail address was opened earlier, and whoever is logged in to it asks to\n"
+        "confirm the address. If that is you, open this link, and enter the password of the account:\n\n"
         f"  {app_url}/verify#{token}\n\n"
         f"It works once, within {hours} hours. In the app on a phone, paste this code instead:\n\n"
         f"  {token}\n\n"
@@ -73,8 +83,8 @@ def registration_mail(to: str, app_url: str, token: str) -> Mail:
     return Mail(
         to,
         "Confirm your e-mail",
-        "Somebody asked for an account with this e-mail address. If it was you, open this link, and enter the\n"
-        "password that you chose:\n\n"
+        f"Somebody asked for an {PRODUCT} account with this e-mail address. If it was you, open this link, and\n"
+        "enter the password that you chose:\n\n"
         f"  {app_url}/confirm#{token}\n\n"
         f"It works once, within {hours} hours. In the app on a phone, paste this code instead:\n\n"
         f"  {token}\n\n"
@@ -88,7 +98,8 @@ def registered_mail(to: str, app_url: str) -> Mail:
     return Mail(
         to,
         "You have an account already",
-        "Somebody asked for an account with this e-mail address, which has one already. Nothing was changed.\n\n"
+        f"Somebody asked for an {PRODUCT} account with this e-mail address, which has one already. Nothing was\n"
+        "changed.\n\n"
         f"If it was you, log in: {app_url}/login\n"
         f"If you do not know the password any more, choose a new one: {app_url}/forgot\n\n"
         "If it was not you, do nothing: whoever it was did not learn that you have an account.\n",
@@ -100,7 +111,8 @@ def deleted_mail(to: str) -> Mail:
     return Mail(
         to,
         "Your account was deleted",
-        "The account that had this e-mail address was deleted, with its password, and cannot be brought back.\n\n"
+        f"The {PRODUCT} account that had this e-mail address was deleted, with its password, and cannot be brought\n"
+        "back.\n\n"
         "Your name, keys and devices are forgotten. What was traded is kept, as the law asks, under a number that\n"
         "names nobody. Nothing is bought or sold for you any more.\n\n"
         "If it was not you, end the API session at your broker, and change the password of your mailbox.\n",

@@ -42,6 +42,8 @@ class NoticeKind(StrEnum):
     SECOND_FACTOR_OFF = "second_factor_off"
     API_KEY_MADE = "api_key_made"
     VIEWER_JOINED = "viewer_joined"
+    CHANNEL_SET = "channel_set"
+    """Notices go to a webhook, a chat or a number from now on that they did not go to before."""
     ACCOUNT_LOCKED = "account_locked"
     ACCOUNT_UNLOCKED = "account_unlocked"
     LOGINS_HELD_UP = "logins_held_up"

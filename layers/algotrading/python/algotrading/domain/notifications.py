@@ -44,6 +44,7 @@ WHO_GETS_IN: Final = (
     NoticeKind.SECOND_FACTOR_OFF,
     NoticeKind.API_KEY_MADE,
     NoticeKind.VIEWER_JOINED,
+    NoticeKind.CHANNEL_SET,
     NoticeKind.ACCOUNT_LOCKED,
     NoticeKind.ACCOUNT_UNLOCKED,
     NoticeKind.LOGINS_HELD_UP,
@@ -94,6 +95,18 @@ def channels_by_kind(wishes: Wishes) -> dict[NoticeKind, list[Channel]]:
     return {kind: [channel for channel in Channel if is_sent(kind, channel, wishes)] for kind in NoticeKind}
 
 
+def is_always_mailed(kind: str) -> bool:
+    """Whether nobody can switch off that a kind comes by mail."""
+    return kind in WHO_GETS_IN
+
+
+def silenced(chosen: Mapping[NoticeKind, Iterable[Channel]]) -> list[NoticeKind]:
+    """The kinds that a choice would keep from a channel which nobody can switch off for them."""
+    return [
+        kind for kind, channels in chosen.items() if any(_ALWAYS & {(kind, on) for on in set(Channel) - set(channels)})
+    ]
+
+
 def wishes_of(chosen: Mapping[NoticeKind, Iterable[Channel]]) -> dict[tuple[NoticeKind, Channel], bool]:
     """What to store for a choice; kinds that it leaves out go by default."""
     return {
@@ -132,6 +145,11 @@ class ChannelSetup:
     """None: nothing but a code is sent there yet."""
     code_tries: int = 0
     """How often its code was tried."""
+
+    def is_news_after(self, target_before: str | None) -> bool:
+        """Whether notices go from now on where they did not go before: to be told to the owner. `target_before`: of
+        the setup that it replaces."""
+        return self.confirmed_at is not None and self.target != target_before
 
     def __repr__(self) -> str:
         return f"ChannelSetup({self.channel}, hidden)"

@@ -67,11 +67,10 @@ _OF_ACCOUNT = frozenset({CheckName.BROKER_LOGIN, CheckName.LOGIN_LASTS, CheckNam
 
 
 def of_account(check: Check, account: NamedAccount | None) -> Check:
-    """The check, with the account that it speaks of by its name; None: its owner has one."""
+    """The check, with the account that it speaks of by its name, once; None: its owner has one."""
     if account is None or check.name not in _OF_ACCOUNT:
         return check
-    remedy = None if check.remedy is None else f"{check.remedy} (account {account.name})"
-    return replace(check, text=f"account {account.name}: {check.text}", remedy=remedy)
+    return replace(check, text=f"account {account.name}: {check.text}")
 
 
 def check_running(strategy: Strategy) -> Check:

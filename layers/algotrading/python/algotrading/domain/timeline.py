@@ -75,6 +75,8 @@ class Line:
     execution_ms: float | None = None
     """How long the broker took to answer."""
     asked_by: str | None = None
+    request_id: str | None = None
+    """Of the API's request that caused it."""
 
 
 _REPEATED = frozenset({LineKind.ALARM, LineKind.BLOCKED, LineKind.NOT_FIRED, LineKind.BACK_OFF})

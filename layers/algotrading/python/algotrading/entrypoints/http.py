@@ -16,6 +16,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
+from algotrading.adapters.request_names import answering
 from algotrading.contracts.api_access import ACCESS
 from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, methods_of
 from algotrading.contracts.problems import field_problems
@@ -118,6 +119,10 @@ class HttpDoor(APIGatewayHttpResolver):
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one API Gateway HTTP API event, payload version 2.0."""
         request_id = str(getattr(context, "aws_request_id", "none"))
+        with answering(request_id, client_id(event).get(CLIENT_REQUEST_ID)):
+            return self._answer_event(event, context, request_id)
+
+    def _answer_event(self, event: Mapping[str, Any], context: Any, request_id: str) -> dict[str, Any]:
         started = time.perf_counter()
         who: Admitted | None = None
         try:

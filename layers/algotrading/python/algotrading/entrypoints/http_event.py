@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from algotrading.domain.api_keys import PREFIX
 from algotrading.domain.errors import RequestInvalid, TokenExpired, TokenInvalid
 from algotrading.domain.logins import Bearer
 from algotrading.entrypoints.http_page import asks_for_page
@@ -35,6 +36,9 @@ def refuse_bad_token(event: Mapping[str, Any]) -> None:
     found = authorizer_context(event).get("error")
     if found == TokenExpired.code:
         raise TokenExpired(EXPIRED_LOGIN)
+    _, _, shown = (header(event, "Authorization") or "").strip().partition(" ")
+    if found is not None and shown.strip().startswith(PREFIX):
+        raise TokenInvalid("this key is not valid: look whether it was copied whole, or make another")
     if found is not None:
         raise TokenInvalid(BAD_LOGIN)
 

@@ -68,6 +68,8 @@ def _served(
         "strategy_id": str(command.strategy_id),
         "user_id": str(command.user_id),
         "cause": command.cause,
+        "request_id": command.request_id,
+        "client_request_id": command.client_request_id,
     }
     started = time.perf_counter()
     try:

@@ -57,7 +57,8 @@ class Notifications(Protocol):
         ...
 
     def save_setup(self, setup: ChannelSetup) -> None:
-        """In place of the channel's former one; leaves an audit record."""
+        """In place of the channel's former one; leaves an audit record, and tells the owner where it is confirmed
+        already and goes to another place than before."""
         ...
 
     def set_code(
@@ -68,8 +69,8 @@ class Notifications(Protocol):
         ...
 
     def confirm(self, user_id: UUID, channel: Channel, code_hash: bytes, *, since: datetime, now: datetime) -> bool:
-        """Whether this code was sent since then, and not used; the channel is confirmed now. It is tried
-        MOST_CODE_TRIES times at the most."""
+        """Whether this code was sent since then, and not used; the channel is confirmed now, and its owner is told so.
+        It is tried MOST_CODE_TRIES times at the most."""
         ...
 
     def remove_setup(self, user_id: UUID, channel: Channel, now: datetime) -> bool:

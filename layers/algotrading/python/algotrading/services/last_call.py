@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from algotrading.domain.errors import BrokerAuthFailed, BrokerFault
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import OrderTicket, Side
-from algotrading.domain.preflight import Check, CheckName, check_funds, login_refused, of_account
+from algotrading.domain.preflight import Check, CheckName, check_funds, login_refused
 from algotrading.domain.readiness import last_call_of, naming, trouble_of
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.strategy import Plan, Strategy
@@ -62,7 +62,7 @@ class LastCall:
         if asked is not None and asked.name is CheckName.BROKER_LOGIN:
             # Now that the account is known, which the remedy names where there are several.
             asked = login_refused(None if looked.account is None else looked.account.account_id)
-        checks = _with(looked.checks, None if asked is None else of_account(asked, looked.account))
+        checks = _with(looked.checks, asked)
         symbol = naming(strategy.plan.symbol, looked.account)
         text = last_call_of(symbol, strategy.plan.buy_time, checks)
         if text is None or not self._has_time(due):

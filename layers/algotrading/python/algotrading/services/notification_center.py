@@ -20,6 +20,7 @@ from algotrading.domain.notifications import (
     DeliveryRecord,
     InboxNotice,
     channels_by_kind,
+    silenced,
     tag_of_wishes,
     wishes_of,
 )
@@ -111,8 +112,16 @@ class NotificationCenter:
     def choose(
         self, user_id: UUID, chosen: Mapping[NoticeKind, Collection[Channel]], *, seen: str | None = None
     ) -> Preferences:
-        """Every kind that is left out goes by default. Raises PreconditionFailed: the choice is not the one that was
-        `seen` any more."""
+        """Every kind that is left out goes by default.
+
+        Raises:
+            RequestInvalid: a kind that is always mailed was to be mailed no more; nothing is stored.
+            PreconditionFailed: the choice is not the one that was `seen` any more.
+        """
+        names = [f"kinds.{kind}" for kind in silenced(chosen)]
+        if names:
+            problems = tuple(FieldProblem(name, "must have email: this is always mailed") for name in names)
+            raise RequestInvalid(f"the request is not valid: see {', '.join(names)}", problems)
         self.notifications.set_wishes(user_id, wishes_of(chosen), seen=seen)
         return self.preferences(user_id)
 

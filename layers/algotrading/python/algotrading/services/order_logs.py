@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,16 +17,31 @@ from algotrading.domain.orders import Accepted, Answer, BookReading, Leg
 from algotrading.ports import OrderLog
 from algotrading.services.errand import Errand
 
+logger = logging.getLogger(__name__)
+
 
 def note(
     errand: Errand, intent: Intent, answer: Answer, *, sent_at: datetime, heard_at: datetime, prefix: str = ""
 ) -> None:
-    """Keep what the broker answered, to be stored with the decision that follows."""
+    """Keep what the broker answered, to be stored with the decision that follows; and log that it did, with the order's
+    tag and the request that caused it: by one the other is found. The broker's words stay out of logs."""
     order_id = answer.broker_order_id if isinstance(answer, Accepted) else intent.broker_order_id
     outcome = prefix + type(answer).__name__.lower()
     milliseconds = (heard_at - sent_at).total_seconds() * 1000
     entry = _entry(errand, intent, outcome, at=sent_at, raw=answer.raw, order_id=order_id, milliseconds=milliseconds)
     errand.logs.append(entry)
+    fields = {
+        "event_type": None if errand.cause is None else errand.cause.event,
+        "strategy_id": str(errand.cycle.strategy_id),
+        "user_id": str(errand.cycle.user_id),
+        "tag": intent.tag,
+        "outcome": outcome,
+        "broker_order_id": order_id,
+        "request_id": None if errand.cause is None else errand.cause.request_id,
+        "client_request_id": None if errand.cause is None else errand.cause.client_request_id,
+        "execution_time_ms": round(milliseconds, 3),
+    }
+    logger.info("the broker answered about an order", extra=fields)
 
 
 def final_logs(errand: Errand, after: Cycle, event: Event) -> Sequence[OrderLog]:

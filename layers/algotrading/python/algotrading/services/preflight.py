@@ -57,6 +57,11 @@ class Preflight:
     """The strategy's broker account, where its owner has several."""
 
     @property
+    def named_checks(self) -> Sequence[Check]:
+        """The checks for who reads them one by one: those of the account name it, where there are several."""
+        return [of_account(check, self.account) for check in self.checks]
+
+    @property
     def is_ready(self) -> bool:
         """Whether every check is green."""
         return all(check.is_green for check in self.checks)
@@ -110,7 +115,7 @@ class PreflightReader:
             _check_limits(strategy, standing, prices, day, now),
             check_quantity(strategy.plan.quantity, instrument, day),
         )
-        return Preflight(strategy.strategy_id, [of_account(check, several) for check in checks], buy, now, several)
+        return Preflight(strategy.strategy_id, checks, buy, now, several)
 
     def _prices(self, symbols: set[str]) -> Mapping[str, LastPrice]:
         try:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from algotrading.domain.errors import AuthenticationFailed, Conflict, SecondFactorNeeded
+from algotrading.domain.mail import PRODUCT
 from algotrading.domain.second_factor import (
     RECOVERY_CODES,
     RECOVERY_SALT_BYTES,
@@ -22,7 +23,6 @@ from algotrading.domain.second_factor import (
 )
 from algotrading.ports import Clock, Passwords, SecondFactors, Vault
 
-_ISSUER = "Algotrading"
 _SECRET_BYTES = 20
 """As long as the hash of HMAC-SHA-1, which every authenticator app speaks (RFC 4226, section 4)."""
 _FIELD = "totp_secret"
@@ -75,8 +75,8 @@ class SecondFactorKeeper:
         sealed = self.vault.seal(user_id, {_FIELD: secret})[_FIELD]
         salt = secrets.token_bytes(RECOVERY_SALT_BYTES)
         self.factors.begin(SecondFactor(user_id, sealed, self.clock.now(), recovery_salt=salt))
-        label = quote(f"{_ISSUER}:{email}")
-        return Enrolment(secret, f"otpauth://totp/{label}?{urlencode({'secret': secret, 'issuer': _ISSUER})}")
+        label = quote(f"{PRODUCT}:{email}")
+        return Enrolment(secret, f"otpauth://totp/{label}?{urlencode({'secret': secret, 'issuer': PRODUCT})}")
 
     def confirm(self, user_id: UUID, code: str) -> Sequence[str]:
         """From now on logins need it. Answers the recovery codes, which nobody can show again.

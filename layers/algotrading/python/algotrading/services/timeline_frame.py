@@ -75,7 +75,7 @@ def command_line(record: AuditRecord, data: Said) -> Line:
             text = f"stopped: {after.get('stop_reason') or 'no reason was given'}"
         case _:
             text = "deleted by its owner"
-    return Line(record.at, LineKind.COMMAND, text)
+    return Line(record.at, LineKind.COMMAND, text, request_id=record.request_id)
 
 
 def account_line(record: AuditRecord, data: Said) -> Line:
@@ -96,7 +96,7 @@ def account_line(record: AuditRecord, data: Said) -> Line:
             kind, text = LineKind.RISK, risk
         case other:
             kind, text = LineKind.OTHER, other.replace("_", " ")
-    return Line(record.at, kind, text)
+    return Line(record.at, kind, text, request_id=record.request_id)
 
 
 def _risk_text(kind: str, data: Said) -> str | None:
@@ -162,6 +162,7 @@ def message_line(cause: Said) -> Line:
         price=price,
         milliseconds_late=late,
         asked_by=cause["asked_by"],
+        request_id=cause.get("request_id"),
     )
 
 

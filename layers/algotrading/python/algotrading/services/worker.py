@@ -282,4 +282,6 @@ def cause_of(command: OrderCommand) -> Cause:
         due=command.due,
         price=command.price,
         tick_at=command.tick_at,
+        request_id=command.request_id,
+        client_request_id=command.client_request_id,
     )

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from algotrading.adapters.postgres.json_values import to_json
+from algotrading.adapters.request_names import named_entry
 from algotrading.domain.audit import AuditEntry
 
 if TYPE_CHECKING:
@@ -19,12 +20,14 @@ def append(session: Session, entry: AuditEntry) -> None:
     wait for each other, and never for a client's round trip. A transaction may append several, at any place;
     what is wrong with an entry may only show when it commits.
     """
-    session.execute("select audit_append(%s)", (record_text(entry),))
+    session.execute("select audit_append(%s)", (record_text(named_entry(entry)),))
 
 
 def record_text(entry: AuditEntry) -> str:
-    """The text that is hashed: JSON with sorted keys and no blanks."""
+    """The text that is hashed: JSON with sorted keys and no blanks. What no request caused names none."""
+    request = {} if entry.request_id is None else {"request_id": entry.request_id}
     said = {
+        **request,
         "at": entry.at,
         "data": entry.data,
         "kind": entry.kind,

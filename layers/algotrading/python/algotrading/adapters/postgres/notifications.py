@@ -9,7 +9,9 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.outbox import write_notice
 from algotrading.adapters.postgres.users import hold_undeleted
+from algotrading.domain.account_notices import channel_set
 from algotrading.domain.audit import AuditKind, channel_entry
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import (
@@ -115,9 +117,10 @@ class PostgresNotifications:
         """See ports.Notifications."""
         with self._database.tenant(setup.user_id) as session:
             hold_undeleted(session, setup.user_id)
-            session.execute(
-                "delete from notification_channels where user_id = %s and channel = %s", (setup.user_id, setup.channel)
-            )
+            before = session.execute(
+                "delete from notification_channels where user_id = %s and channel = %s returning target",
+                (setup.user_id, setup.channel),
+            ).fetchone()
             session.execute(
                 "insert into notification_channels (user_id, channel, target, created_at, sealed_secret, confirmed_at)"
                 " values (%s, %s, %s, %s, %s, %s)",
@@ -132,6 +135,9 @@ class PostgresNotifications:
             )
             entry = channel_entry(setup.user_id, AuditKind.CHANNEL_SET, setup.channel, setup.target, setup.created_at)
             audit.append(session, entry)
+            if setup.is_news_after(None if before is None else before["target"]):
+                text = channel_set(setup.channel, setup.target)
+                write_notice(session, setup.user_id, NoticeKind.CHANNEL_SET, text, setup.created_at)
 
     def set_code(
         self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
@@ -157,7 +163,7 @@ class PostgresNotifications:
                 " confirmed_at = case when code_hash = %(code)s then %(now)s::timestamptz end,"
                 " code_hash = nullif(code_hash, %(code)s)"
                 " where user_id = %(user)s and channel = %(channel)s and code_hash is not null and code_at > %(since)s"
-                " and confirmed_at is null and code_tries < %(most)s returning confirmed_at",
+                " and confirmed_at is null and code_tries < %(most)s returning confirmed_at, target",
                 {
                     "code": code_hash,
                     "now": now,
@@ -167,7 +173,10 @@ class PostgresNotifications:
                     "most": MOST_CODE_TRIES,
                 },
             ).fetchone()
-        return tried is not None and tried["confirmed_at"] is not None
+            is_confirmed = tried is not None and tried["confirmed_at"] is not None
+            if tried is not None and is_confirmed:
+                write_notice(session, user_id, NoticeKind.CHANNEL_SET, channel_set(channel, tried["target"]), now)
+        return is_confirmed
 
     def remove_setup(self, user_id: UUID, channel: Channel, now: datetime) -> bool:
         """See ports.Notifications."""

@@ -145,8 +145,9 @@ class NotificationRoutes:
         return _preferences(self._services().preferences(caller(request)))
 
     def choose(self, request: Request, body: PreferencesRequest) -> Response[PreferencesView]:
-        """The whole choice; what it leaves out goes by default. That the password was changed is always mailed. With
-        `If-Match`, only the choice that the caller has seen is replaced."""
+        """The whole choice; what it leaves out goes by default. Who gets into the account is always mailed: a choice
+        that names such a kind without `email` is refused. With `If-Match`, only the choice that the caller has seen is
+        replaced."""
         chosen = {NoticeKind(kind): [Channel(each) for each in channels] for kind, channels in body.kinds.items()}
         return _preferences(self._services().choose(caller(request), chosen, seen=seen_tag(request)))
 

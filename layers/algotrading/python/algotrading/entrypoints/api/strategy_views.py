@@ -149,7 +149,7 @@ def preflight(one: Preflight) -> PreflightView:
             remedy=check.remedy,
             due_from=check.due_from,
         )
-        for check in one.checks
+        for check in one.named_checks
     ]
     return PreflightView(
         strategy_id=one.strategy_id,
@@ -178,6 +178,7 @@ def _line(line: Line) -> LineView:
         milliseconds_late=_rounded(line.milliseconds_late),
         execution_time_ms=_rounded(line.execution_ms),
         asked_by=line.asked_by,
+        request_id=line.request_id,
     )
 
 
