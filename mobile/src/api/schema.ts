@@ -2159,7 +2159,7 @@ export interface components {
         };
         /**
          * ErrorAnswer
-         * @description Every error, on every path.
+         * @description Every error, on every path; but for what the gateway answers by itself.
          */
         ErrorAnswer: {
             /**
@@ -2213,7 +2213,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * Sections
-             * @description Rows by section, as they are stored; a section may go on in the next page
+             * @description Rows by section, as they are stored, but for instants, which are written as everywhere; a section may go on in the next page. `record` of the audit trail is the very text that its hash is of
              */
             sections: {
                 [key: string]: {
@@ -2291,6 +2291,17 @@ export interface components {
              * @example user@gmail.com
              */
             email: string;
+        };
+        /**
+         * GatewayRefusal
+         * @description What API Gateway answers by itself, before any function is asked: no code, and no X-Request-Id.
+         */
+        GatewayRefusal: {
+            /**
+             * Message
+             * @description The gateway's own words
+             */
+            message: string;
         };
         /**
          * HealthView
@@ -2496,7 +2507,10 @@ export interface components {
              * @description Who asked, of messages: schedule, start, watcher, user, converge, ...
              */
             asked_by: string | null;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /** Broker Order Id */
             broker_order_id: string | null;
@@ -4143,7 +4157,13 @@ export interface components {
         };
     };
     responses: never;
-    parameters: never;
+    parameters: {
+        /**
+         * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+         * @example phone-7.start-41
+         */
+        ClientRequestId: string;
+    };
     requestBodies: never;
     headers: never;
     pathItems: never;
@@ -4153,7 +4173,13 @@ export interface operations {
     show_account_api_v1_account_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4174,7 +4200,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4197,7 +4223,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4205,7 +4231,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -4220,15 +4246,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -4243,12 +4269,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4266,7 +4292,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4274,7 +4300,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -4289,12 +4315,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4312,7 +4338,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4320,7 +4346,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -4335,15 +4361,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -4358,15 +4384,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -4381,12 +4407,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -4400,6 +4426,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -4427,7 +4458,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4452,7 +4483,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4460,7 +4491,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4477,15 +4508,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4502,12 +4533,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4527,7 +4558,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4552,7 +4583,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4560,7 +4591,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4577,12 +4608,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4602,7 +4633,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4627,7 +4658,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4635,7 +4666,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4652,15 +4683,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4677,15 +4708,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -4702,12 +4733,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -4717,7 +4748,13 @@ export interface operations {
             query?: {
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4738,7 +4775,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4761,7 +4798,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4769,7 +4806,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -4784,15 +4821,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -4807,12 +4844,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -4830,7 +4867,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4838,7 +4875,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -4853,12 +4890,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -4876,7 +4913,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -4884,7 +4921,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -4899,15 +4936,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -4922,15 +4959,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -4945,12 +4982,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -4958,7 +4995,13 @@ export interface operations {
     show_api_v1_account_keys_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4979,7 +5022,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5002,7 +5045,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5010,7 +5053,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5025,15 +5068,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -5048,15 +5091,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -5071,12 +5114,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5094,7 +5137,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5102,7 +5145,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -5117,15 +5160,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -5140,15 +5183,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -5163,12 +5206,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5182,6 +5225,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -5209,7 +5257,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5234,7 +5282,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5242,7 +5290,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5259,15 +5307,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5284,12 +5332,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
@@ -5309,7 +5357,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5317,7 +5365,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5334,12 +5382,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5359,7 +5407,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5384,7 +5432,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5392,7 +5440,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5409,15 +5457,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5434,15 +5482,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -5459,12 +5507,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5472,7 +5520,13 @@ export interface operations {
     revoke_api_v1_account_keys__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -5495,7 +5549,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5518,7 +5572,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5526,7 +5580,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5541,15 +5595,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -5564,12 +5618,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -5587,7 +5641,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5595,7 +5649,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -5610,12 +5664,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5633,7 +5687,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5641,7 +5695,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -5656,15 +5710,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -5679,15 +5733,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -5702,12 +5756,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5715,7 +5769,13 @@ export interface operations {
     show_shared_api_v1_account_shared_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -5736,7 +5796,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5759,7 +5819,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5767,7 +5827,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -5782,15 +5842,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -5805,15 +5865,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -5828,12 +5888,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -5851,7 +5911,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5859,7 +5919,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -5874,15 +5934,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -5897,15 +5957,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -5920,12 +5980,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -5939,6 +5999,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -5966,7 +6031,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5991,7 +6056,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -5999,7 +6064,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6016,15 +6081,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6041,12 +6106,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6066,7 +6131,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6091,7 +6156,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6099,7 +6164,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6116,12 +6181,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6141,7 +6206,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6166,7 +6231,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6174,7 +6239,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6191,15 +6256,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6216,15 +6281,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6241,12 +6306,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -6254,7 +6319,13 @@ export interface operations {
     leave_api_v1_account_shared__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -6277,7 +6348,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6300,7 +6371,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6308,7 +6379,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -6323,15 +6394,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -6346,12 +6417,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6369,7 +6440,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6377,7 +6448,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -6392,12 +6463,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6415,7 +6486,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6423,7 +6494,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -6438,15 +6509,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -6461,15 +6532,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -6484,12 +6555,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -6497,7 +6568,13 @@ export interface operations {
     show_viewers_api_v1_account_viewers_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -6518,7 +6595,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6541,7 +6618,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6549,7 +6626,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -6564,15 +6641,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -6587,15 +6664,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -6610,12 +6687,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6633,7 +6710,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6641,7 +6718,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -6656,15 +6733,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -6679,15 +6756,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -6702,12 +6779,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -6721,6 +6798,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -6748,7 +6830,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6773,7 +6855,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6781,7 +6863,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6798,15 +6880,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6823,12 +6905,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -6848,7 +6930,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6873,7 +6955,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6881,7 +6963,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6898,12 +6980,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -6923,7 +7005,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6948,7 +7030,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -6956,7 +7038,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6973,15 +7055,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -6998,15 +7080,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7023,12 +7105,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7036,7 +7118,13 @@ export interface operations {
     revoke_api_v1_account_viewers__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -7059,7 +7147,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7082,7 +7170,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7090,7 +7178,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -7105,15 +7193,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -7128,12 +7216,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -7151,7 +7239,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7159,7 +7247,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -7174,12 +7262,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7197,7 +7285,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7205,7 +7293,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -7220,15 +7308,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -7243,15 +7331,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -7266,12 +7354,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7279,7 +7367,13 @@ export interface operations {
     show_health_api_v1_admin_health_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7300,7 +7394,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7323,7 +7417,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7331,7 +7425,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -7346,15 +7440,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -7369,15 +7463,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -7392,12 +7486,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7415,7 +7509,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7423,7 +7517,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -7438,15 +7532,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -7461,15 +7555,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -7484,12 +7578,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7503,6 +7597,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -7530,7 +7629,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7555,7 +7654,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7563,7 +7662,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7580,15 +7679,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7605,12 +7704,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -7630,7 +7729,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7638,7 +7737,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7655,12 +7754,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7680,7 +7779,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7705,7 +7804,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7713,7 +7812,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7730,15 +7829,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7755,15 +7854,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7780,12 +7879,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -7799,6 +7898,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -7826,7 +7930,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7851,7 +7955,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7859,7 +7963,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7876,15 +7980,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7901,12 +8005,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -7926,7 +8030,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -7934,7 +8038,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -7951,12 +8055,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -7976,7 +8080,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8001,7 +8105,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8009,7 +8113,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8026,15 +8130,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8051,15 +8155,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8076,12 +8180,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8095,7 +8199,13 @@ export interface operations {
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -8116,7 +8226,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8139,7 +8249,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8147,7 +8257,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -8162,15 +8272,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -8185,15 +8295,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -8208,12 +8318,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8231,7 +8341,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8239,7 +8349,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -8254,15 +8364,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -8277,15 +8387,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -8300,12 +8410,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8313,7 +8423,13 @@ export interface operations {
     show_user_api_v1_admin_users__id__get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -8336,7 +8452,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8359,7 +8475,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8367,7 +8483,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -8382,15 +8498,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -8405,12 +8521,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8428,7 +8544,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8436,7 +8552,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -8451,12 +8567,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8474,7 +8590,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8482,7 +8598,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -8497,15 +8613,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -8520,15 +8636,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -8543,12 +8659,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8562,6 +8678,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -8591,7 +8712,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8616,7 +8737,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8624,7 +8745,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8641,15 +8762,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8666,12 +8787,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -8691,7 +8812,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8716,7 +8837,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8724,7 +8845,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8741,12 +8862,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -8766,7 +8887,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8791,7 +8912,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8799,7 +8920,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8816,15 +8937,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8841,15 +8962,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8866,12 +8987,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -8885,6 +9006,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -8914,7 +9040,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8939,7 +9065,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -8947,7 +9073,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8964,15 +9090,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -8989,12 +9115,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9014,7 +9140,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9039,7 +9165,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9047,7 +9173,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9064,12 +9190,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9089,7 +9215,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9114,7 +9240,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9122,7 +9248,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9139,15 +9265,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9164,15 +9290,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9189,12 +9315,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -9208,6 +9334,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -9237,7 +9368,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9262,7 +9393,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9270,7 +9401,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9287,15 +9418,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9312,12 +9443,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9337,7 +9468,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9362,7 +9493,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9370,7 +9501,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9387,12 +9518,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9412,7 +9543,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9437,7 +9568,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9445,7 +9576,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9462,15 +9593,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9487,15 +9618,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9512,12 +9643,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -9531,6 +9662,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -9560,7 +9696,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9585,7 +9721,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9593,7 +9729,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9610,15 +9746,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9635,12 +9771,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -9660,7 +9796,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9685,7 +9821,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9693,7 +9829,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9710,12 +9846,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9735,7 +9871,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9760,7 +9896,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9768,7 +9904,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9785,15 +9921,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9810,15 +9946,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -9835,12 +9971,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -9848,7 +9984,13 @@ export interface operations {
     show_devices_api_v1_auth_devices_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -9869,7 +10011,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9892,7 +10034,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9900,7 +10042,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -9915,15 +10057,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -9938,15 +10080,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -9961,12 +10103,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -9984,7 +10126,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -9992,7 +10134,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -10007,15 +10149,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -10030,15 +10172,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -10053,12 +10195,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10066,7 +10208,13 @@ export interface operations {
     end_all_devices_api_v1_auth_devices_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -10087,7 +10235,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10110,7 +10258,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10118,7 +10266,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -10133,15 +10281,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -10156,15 +10304,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -10179,12 +10327,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10202,7 +10350,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10210,7 +10358,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -10225,15 +10373,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -10248,15 +10396,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -10271,12 +10419,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10284,7 +10432,13 @@ export interface operations {
     end_device_api_v1_auth_devices__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -10307,7 +10461,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10330,7 +10484,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10338,7 +10492,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -10353,15 +10507,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -10376,12 +10530,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -10399,7 +10553,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10407,7 +10561,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -10422,12 +10576,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10445,7 +10599,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10453,7 +10607,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -10468,15 +10622,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -10491,15 +10645,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -10514,12 +10668,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10533,6 +10687,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -10560,7 +10719,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10585,7 +10744,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10593,7 +10752,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10610,15 +10769,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10635,12 +10794,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -10660,7 +10819,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10685,7 +10844,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10693,7 +10852,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10710,12 +10869,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10735,7 +10894,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10760,7 +10919,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10768,7 +10927,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10785,15 +10944,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10810,15 +10969,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -10835,12 +10994,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10848,7 +11007,13 @@ export interface operations {
     verify_api_v1_auth_email_verify_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -10863,7 +11028,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10876,7 +11041,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10889,7 +11054,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10897,17 +11062,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -10915,7 +11080,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10923,43 +11088,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -10967,7 +11132,13 @@ export interface operations {
     log_in_api_v1_auth_login_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -10982,7 +11153,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -10995,7 +11166,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11008,7 +11179,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11021,7 +11192,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11029,17 +11200,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11047,7 +11218,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11055,43 +11226,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11099,7 +11270,13 @@ export interface operations {
     log_out_api_v1_auth_logout_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11114,7 +11291,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11127,7 +11304,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11140,7 +11317,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11148,17 +11325,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11166,7 +11343,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11174,30 +11351,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11211,6 +11401,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -11238,7 +11433,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11263,7 +11458,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11271,7 +11466,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11288,15 +11483,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11313,12 +11508,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -11338,7 +11533,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11363,7 +11558,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11371,7 +11566,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11388,12 +11583,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11413,7 +11608,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11438,7 +11633,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11446,7 +11641,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11463,15 +11658,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11488,15 +11683,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -11513,12 +11708,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11526,7 +11721,13 @@ export interface operations {
     forget_api_v1_auth_password_forgot_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11541,7 +11742,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11554,7 +11755,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11562,17 +11763,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11580,7 +11781,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11588,43 +11789,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11632,7 +11833,13 @@ export interface operations {
     reset_api_v1_auth_password_reset_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11647,7 +11854,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11660,7 +11867,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11668,17 +11875,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11686,7 +11893,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11694,43 +11901,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11738,7 +11945,13 @@ export interface operations {
     refresh_api_v1_auth_refresh_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11753,7 +11966,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11766,7 +11979,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11779,7 +11992,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11787,17 +12000,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11805,7 +12018,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11813,30 +12026,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11844,7 +12070,13 @@ export interface operations {
     register_api_v1_auth_register_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11859,7 +12091,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11872,7 +12104,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11880,17 +12112,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -11898,7 +12130,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11906,43 +12138,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -11950,7 +12182,13 @@ export interface operations {
     confirm_api_v1_auth_register_confirm_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -11965,7 +12203,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11978,7 +12216,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11991,7 +12229,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -11999,17 +12237,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12017,7 +12255,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12025,43 +12263,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12069,7 +12307,13 @@ export interface operations {
     show_second_factor_api_v1_auth_second_factor_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -12090,7 +12334,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12113,7 +12357,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12121,7 +12365,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -12136,15 +12380,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -12159,15 +12403,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -12182,12 +12426,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12205,7 +12449,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12213,7 +12457,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -12228,15 +12472,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -12251,15 +12495,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -12274,12 +12518,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12293,6 +12537,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12320,7 +12569,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12345,7 +12594,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12353,7 +12602,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12370,15 +12619,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12395,12 +12644,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -12420,7 +12669,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12445,7 +12694,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12453,7 +12702,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12470,12 +12719,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12495,7 +12744,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12520,7 +12769,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12528,7 +12777,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12545,15 +12794,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12570,15 +12819,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12595,12 +12844,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12614,6 +12863,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12641,7 +12895,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12666,7 +12920,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12674,7 +12928,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12691,15 +12945,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12716,12 +12970,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
@@ -12741,7 +12995,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12749,7 +13003,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12766,12 +13020,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -12791,7 +13045,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12816,7 +13070,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12824,7 +13078,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12841,15 +13095,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12866,15 +13120,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12891,12 +13145,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -12910,6 +13164,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -12937,7 +13196,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12962,7 +13221,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -12970,7 +13229,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -12987,15 +13246,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13012,12 +13271,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -13037,7 +13296,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13045,7 +13304,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13062,12 +13321,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13087,7 +13346,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13112,7 +13371,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13120,7 +13379,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13137,15 +13396,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13162,15 +13421,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13187,12 +13446,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13206,6 +13465,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -13233,7 +13497,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13258,7 +13522,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13266,7 +13530,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13283,15 +13547,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13308,12 +13572,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -13333,7 +13597,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13341,7 +13605,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13358,12 +13622,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13383,7 +13647,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13408,7 +13672,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13416,7 +13680,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13433,15 +13697,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13458,15 +13722,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -13483,12 +13747,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13499,7 +13763,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -13520,7 +13790,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13543,7 +13813,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13551,7 +13821,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -13566,15 +13836,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -13589,12 +13859,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -13612,7 +13882,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13620,7 +13890,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -13635,12 +13905,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13658,7 +13928,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13666,7 +13936,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -13681,15 +13951,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -13704,15 +13974,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -13727,12 +13997,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -13743,7 +14013,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -13764,7 +14040,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13787,7 +14063,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13795,7 +14071,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -13810,15 +14086,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -13833,12 +14109,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -13856,7 +14132,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13879,7 +14155,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13887,7 +14163,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -13902,12 +14178,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -13925,7 +14201,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -13933,7 +14209,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -13948,15 +14224,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -13971,15 +14247,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -13994,12 +14270,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14007,7 +14283,13 @@ export interface operations {
     show_api_v1_broker_accounts_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -14028,7 +14310,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14051,7 +14333,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14059,7 +14341,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14074,15 +14356,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -14097,15 +14379,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -14120,12 +14402,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14143,7 +14425,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14151,7 +14433,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -14166,15 +14448,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -14189,15 +14471,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -14212,12 +14494,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14231,6 +14513,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -14258,7 +14545,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14283,7 +14570,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14291,7 +14578,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14308,15 +14595,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14333,12 +14620,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description BROKER_ACCOUNTS_FULL or CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -14358,7 +14645,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14366,7 +14653,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14383,12 +14670,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14408,7 +14695,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14433,7 +14720,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14441,7 +14728,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14458,15 +14745,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14483,15 +14770,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -14508,12 +14795,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14524,6 +14811,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -14556,7 +14848,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14579,7 +14871,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14587,7 +14879,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14602,15 +14894,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -14625,12 +14917,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -14648,7 +14940,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14671,7 +14963,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14694,7 +14986,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14702,7 +14994,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -14717,12 +15009,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -14740,7 +15032,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14748,7 +15040,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -14763,15 +15055,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -14786,15 +15078,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -14809,12 +15101,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -14825,6 +15117,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -14848,7 +15145,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14871,7 +15168,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14879,7 +15176,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -14894,15 +15191,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -14917,12 +15214,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -14940,7 +15237,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14963,7 +15260,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14986,7 +15283,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -14994,7 +15291,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -15009,12 +15306,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15032,7 +15329,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15040,7 +15337,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -15055,15 +15352,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -15078,15 +15375,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -15101,12 +15398,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -15118,7 +15415,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -15139,7 +15442,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15162,7 +15465,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15170,7 +15473,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -15185,15 +15488,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -15208,12 +15511,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15231,7 +15534,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15239,7 +15542,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -15254,12 +15557,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15277,7 +15580,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15285,7 +15588,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -15300,15 +15603,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -15323,15 +15626,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -15346,12 +15649,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -15363,7 +15666,13 @@ export interface operations {
                 state?: string | null;
                 status?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -15374,7 +15683,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15388,7 +15697,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15402,7 +15711,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15416,7 +15725,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15430,7 +15739,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15444,7 +15753,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15453,17 +15762,17 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                     "text/html": string;
                 };
             };
@@ -15472,7 +15781,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15481,31 +15790,44 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                     "text/html": string;
                 };
             };
-            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
+            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                     "text/html": string;
                 };
             };
@@ -15520,6 +15842,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -15547,7 +15874,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15572,7 +15899,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15580,7 +15907,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15597,15 +15924,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15622,12 +15949,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15647,7 +15974,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15672,7 +15999,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15680,7 +16007,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15697,12 +16024,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15722,7 +16049,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15747,7 +16074,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15755,7 +16082,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15772,15 +16099,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15797,15 +16124,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
+            /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -15822,12 +16149,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -15838,7 +16165,13 @@ export interface operations {
                 /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
                 account_id?: string | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -15859,7 +16192,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15882,7 +16215,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15890,7 +16223,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -15905,15 +16238,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -15928,12 +16261,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -15951,7 +16284,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -15959,7 +16292,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -15974,12 +16307,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -15997,7 +16330,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16005,7 +16338,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16020,15 +16353,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16043,15 +16376,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16066,12 +16399,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16079,7 +16412,13 @@ export interface operations {
     take_api_v1_broker_postback__account__post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 account: string;
             };
@@ -16096,7 +16435,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16109,7 +16448,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16122,7 +16461,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16135,7 +16474,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16143,17 +16482,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16161,7 +16500,7 @@ export interface operations {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16169,30 +16508,43 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description The gateway by itself: `{"message": "Too Many Requests"}` */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRefusal"];
+                };
+            };
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16205,6 +16557,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -16226,7 +16583,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16249,7 +16606,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16257,7 +16614,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16272,15 +16629,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16295,15 +16652,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16318,12 +16675,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16341,7 +16698,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16349,7 +16706,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16364,15 +16721,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16387,15 +16744,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16410,12 +16767,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16429,6 +16786,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -16450,7 +16812,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16473,7 +16835,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16481,7 +16843,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16496,15 +16858,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16519,15 +16881,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16542,12 +16904,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16565,7 +16927,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16573,7 +16935,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16588,15 +16950,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16611,15 +16973,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16634,12 +16996,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16650,7 +17012,13 @@ export interface operations {
                 limit?: number;
                 cursor?: number | null;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -16671,7 +17039,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16694,7 +17062,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16702,7 +17070,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16717,15 +17085,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16740,15 +17108,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -16763,12 +17131,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -16786,7 +17154,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16794,7 +17162,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -16809,15 +17177,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -16832,15 +17200,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -16855,12 +17223,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -16868,7 +17236,13 @@ export interface operations {
     show_preferences_api_v1_notifications_preferences_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -16894,7 +17268,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16917,7 +17291,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16925,7 +17299,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -16940,15 +17314,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -16963,12 +17337,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -16986,7 +17360,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -16994,7 +17368,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17009,12 +17383,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17032,7 +17406,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17040,7 +17414,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17055,15 +17429,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17078,15 +17452,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17101,12 +17475,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17117,6 +17491,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -17147,7 +17526,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17170,7 +17549,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17178,7 +17557,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17193,15 +17572,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -17216,12 +17595,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17239,7 +17618,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17262,7 +17641,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17270,7 +17649,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17285,12 +17664,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17308,7 +17687,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17316,7 +17695,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17331,15 +17710,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17354,15 +17733,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17377,12 +17756,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17390,7 +17769,13 @@ export interface operations {
     set_push_api_v1_notifications_push__id__put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -17417,7 +17802,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17440,7 +17825,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17448,7 +17833,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17463,15 +17848,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -17486,12 +17871,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17509,7 +17894,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17517,7 +17902,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17532,12 +17917,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17555,7 +17940,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17563,7 +17948,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17578,15 +17963,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17601,15 +17986,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17624,12 +18009,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17637,7 +18022,13 @@ export interface operations {
     remove_push_api_v1_notifications_push__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path: {
                 id: string;
             };
@@ -17660,7 +18051,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17683,7 +18074,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17691,7 +18082,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -17706,15 +18097,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -17729,12 +18120,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -17752,7 +18143,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17760,7 +18151,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -17775,12 +18166,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -17798,7 +18189,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17806,7 +18197,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -17821,15 +18212,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -17844,15 +18235,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -17867,12 +18258,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -17886,6 +18277,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -17913,7 +18309,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17938,7 +18334,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -17946,7 +18342,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -17963,15 +18359,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -17988,12 +18384,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -18013,7 +18409,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18021,7 +18417,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18038,12 +18434,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18063,7 +18459,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18088,7 +18484,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18096,7 +18492,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18113,15 +18509,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18138,15 +18534,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18163,12 +18559,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18176,7 +18572,13 @@ export interface operations {
     set_number_api_v1_notifications_sms_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -18201,7 +18603,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18224,7 +18626,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18232,7 +18634,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -18247,15 +18649,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -18270,12 +18672,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT */
@@ -18293,7 +18695,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18301,7 +18703,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -18316,12 +18718,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18339,7 +18741,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18347,7 +18749,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -18362,15 +18764,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -18385,15 +18787,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -18408,12 +18810,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18421,7 +18823,13 @@ export interface operations {
     remove_number_api_v1_notifications_sms_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -18442,7 +18850,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18465,7 +18873,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18473,7 +18881,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -18488,15 +18896,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -18511,12 +18919,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -18534,7 +18942,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18542,7 +18950,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -18557,12 +18965,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18580,7 +18988,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18588,7 +18996,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -18603,15 +19011,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -18626,15 +19034,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -18649,12 +19057,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18668,6 +19076,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -18695,7 +19108,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18720,7 +19133,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18728,7 +19141,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18745,15 +19158,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18770,12 +19183,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -18795,7 +19208,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18803,7 +19216,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18820,12 +19233,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -18845,7 +19258,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18870,7 +19283,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -18878,7 +19291,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18895,15 +19308,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18920,15 +19333,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -18945,12 +19358,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -18958,7 +19371,13 @@ export interface operations {
     set_chat_api_v1_notifications_telegram_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -18983,7 +19402,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19006,7 +19425,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19014,7 +19433,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19029,15 +19448,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -19052,12 +19471,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT */
@@ -19075,7 +19494,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19083,7 +19502,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -19098,12 +19517,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19121,7 +19540,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19129,7 +19548,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -19144,15 +19563,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -19167,15 +19586,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -19190,12 +19609,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19203,7 +19622,13 @@ export interface operations {
     remove_chat_api_v1_notifications_telegram_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -19224,7 +19649,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19247,7 +19672,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19255,7 +19680,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19270,15 +19695,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -19293,12 +19718,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -19316,7 +19741,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19324,7 +19749,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -19339,12 +19764,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19362,7 +19787,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19370,7 +19795,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -19385,15 +19810,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -19408,15 +19833,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -19431,12 +19856,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19450,6 +19875,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -19477,7 +19907,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19502,7 +19932,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19510,7 +19940,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19527,15 +19957,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19552,12 +19982,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -19577,7 +20007,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19585,7 +20015,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19602,12 +20032,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19627,7 +20057,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19652,7 +20082,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19660,7 +20090,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19677,15 +20107,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19702,15 +20132,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -19727,12 +20157,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19740,7 +20170,13 @@ export interface operations {
     set_webhook_api_v1_notifications_webhook_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -19765,7 +20201,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19788,7 +20224,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19796,7 +20232,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -19811,15 +20247,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -19834,15 +20270,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -19857,12 +20293,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -19880,7 +20316,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -19888,7 +20324,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -19903,15 +20339,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -19926,15 +20362,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -19949,12 +20385,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -19962,7 +20398,13 @@ export interface operations {
     remove_webhook_api_v1_notifications_webhook_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -19983,7 +20425,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20006,7 +20448,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20014,7 +20456,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20029,15 +20471,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -20052,12 +20494,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -20075,7 +20517,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20083,7 +20525,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -20098,12 +20540,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20121,7 +20563,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20129,7 +20571,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -20144,15 +20586,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -20167,15 +20609,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -20190,12 +20632,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20209,6 +20651,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20226,7 +20673,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20241,7 +20688,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20249,34 +20696,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -20286,7 +20733,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20294,19 +20741,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20316,7 +20763,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20331,7 +20778,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20339,49 +20786,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20392,6 +20839,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20418,7 +20870,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20441,7 +20893,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20449,7 +20901,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20464,15 +20916,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -20487,15 +20939,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -20510,12 +20962,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20533,7 +20985,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20541,7 +20993,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -20556,15 +21008,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -20579,15 +21031,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -20602,12 +21054,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20618,6 +21070,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20648,7 +21105,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20671,7 +21128,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20679,7 +21136,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -20694,15 +21151,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description FRESH_CODE_NEEDED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description FRESH_CODE_NEEDED or ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -20717,12 +21174,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description PRECONDITION_FAILED */
@@ -20740,7 +21197,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20748,7 +21205,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -20763,12 +21220,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -20786,7 +21243,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20794,7 +21251,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -20809,15 +21266,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -20832,15 +21289,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -20855,12 +21312,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -20874,6 +21331,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -20901,7 +21363,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20926,7 +21388,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -20934,7 +21396,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20951,15 +21413,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -20976,12 +21438,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -21001,7 +21463,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21009,7 +21471,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21026,12 +21488,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21051,7 +21513,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21076,7 +21538,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21084,7 +21546,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21101,15 +21563,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21126,15 +21588,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21151,12 +21613,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21170,6 +21632,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21191,7 +21658,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21214,7 +21681,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21222,7 +21689,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -21237,15 +21704,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -21260,15 +21727,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -21283,12 +21750,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21306,7 +21773,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21314,7 +21781,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -21329,15 +21796,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -21352,15 +21819,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -21375,12 +21842,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21394,6 +21861,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21421,7 +21893,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21446,7 +21918,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21454,7 +21926,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21471,15 +21943,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21496,12 +21968,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
@@ -21521,7 +21993,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21529,7 +22001,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21546,12 +22018,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21571,7 +22043,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21596,7 +22068,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21604,7 +22076,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21621,15 +22093,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21646,15 +22118,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21671,12 +22143,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21690,6 +22162,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21707,7 +22184,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21722,7 +22199,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21730,34 +22207,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -21767,7 +22244,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21782,7 +22259,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21790,19 +22267,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -21812,7 +22289,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21827,7 +22304,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21835,49 +22312,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -21891,6 +22368,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -21918,7 +22400,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21943,7 +22425,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -21951,7 +22433,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21968,15 +22450,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -21993,12 +22475,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22018,7 +22500,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22043,7 +22525,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22051,7 +22533,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22068,12 +22550,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22093,7 +22575,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22118,7 +22600,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22126,7 +22608,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22143,15 +22625,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22168,15 +22650,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
@@ -22193,12 +22675,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22209,6 +22691,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22232,7 +22719,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22255,7 +22742,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22263,7 +22750,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22278,15 +22765,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -22301,12 +22788,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22324,7 +22811,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22332,7 +22819,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -22347,12 +22834,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22370,7 +22857,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22378,7 +22865,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -22393,15 +22880,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -22416,15 +22903,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -22439,12 +22926,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22458,6 +22945,11 @@ export interface operations {
                  * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path?: never;
             cookie?: never;
@@ -22475,7 +22967,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22490,7 +22982,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22498,34 +22990,34 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22535,7 +23027,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22550,7 +23042,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22558,19 +23050,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22580,7 +23072,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22595,7 +23087,7 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22603,49 +23095,49 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22656,6 +23148,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22684,7 +23181,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22707,7 +23204,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22715,7 +23212,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22730,15 +23227,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -22753,12 +23250,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -22776,7 +23273,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22784,7 +23281,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -22799,12 +23296,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -22822,7 +23319,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22830,7 +23327,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -22845,15 +23342,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -22868,15 +23365,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -22891,12 +23388,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -22907,6 +23404,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -22939,7 +23441,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22962,7 +23464,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -22970,7 +23472,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -22985,15 +23487,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23008,12 +23510,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23031,7 +23533,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23054,7 +23556,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23077,7 +23579,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23085,7 +23587,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23100,12 +23602,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23123,7 +23625,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23131,7 +23633,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23146,15 +23648,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23169,15 +23671,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
+            /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23192,12 +23694,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23208,6 +23710,11 @@ export interface operations {
             header?: {
                 /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23231,7 +23738,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23254,7 +23761,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23262,7 +23769,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23277,15 +23784,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23300,12 +23807,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23323,7 +23830,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23346,7 +23853,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23369,7 +23876,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23377,7 +23884,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23392,12 +23899,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23415,7 +23922,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23423,7 +23930,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23438,15 +23945,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23461,15 +23968,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23484,12 +23991,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23500,6 +24007,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23523,7 +24035,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23546,7 +24058,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23554,7 +24066,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23569,15 +24081,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23592,12 +24104,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23615,7 +24127,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23623,7 +24135,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23638,12 +24150,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23661,7 +24173,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23669,7 +24181,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23684,15 +24196,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23707,15 +24219,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description REDIS_DOWN or DATABASE_UNAVAILABLE */
+            /** @description REDIS_DOWN or DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23730,12 +24242,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23746,6 +24258,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -23769,7 +24286,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23792,7 +24309,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23800,7 +24317,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -23815,15 +24332,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -23838,12 +24355,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -23861,7 +24378,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23869,7 +24386,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -23884,12 +24401,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -23907,7 +24424,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -23915,7 +24432,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -23930,15 +24447,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -23953,15 +24470,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -23976,12 +24493,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -23992,6 +24509,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -24015,7 +24537,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24038,7 +24560,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24046,7 +24568,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24061,15 +24583,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -24084,12 +24606,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24107,7 +24629,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24115,7 +24637,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -24130,12 +24652,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24153,7 +24675,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24161,7 +24683,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -24176,15 +24698,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -24199,15 +24721,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -24222,12 +24744,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
@@ -24240,6 +24762,11 @@ export interface operations {
             header?: {
                 /** @description The account that is to be read, of those in GET /account/shared; without it the caller's own */
                 "X-Account"?: string;
+                /**
+                 * @description The client's own name for the request, for the logs: 1 to 64 letters, digits, '.', '_' and '-'. It is answered as it came; any other is passed over, and not answered
+                 * @example phone-7.start-41
+                 */
+                "X-Client-Request-Id"?: components["parameters"]["ClientRequestId"];
             };
             path: {
                 id: string;
@@ -24263,7 +24790,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24286,7 +24813,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24294,7 +24821,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Or the gateway by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
                     /**
@@ -24309,15 +24836,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED. Or the gateway by itself: `{"message": "Forbidden"}` */
             403: {
                 headers: {
                     /**
@@ -24332,12 +24859,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description NOT_FOUND */
@@ -24355,7 +24882,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24363,7 +24890,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description PAYLOAD_TOO_LARGE */
+            /** @description PAYLOAD_TOO_LARGE. Or the gateway by itself: `{"message": "Request Entity Too Large"}` */
             413: {
                 headers: {
                     /**
@@ -24378,12 +24905,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
             /** @description CONTENT_TYPE_UNSUPPORTED */
@@ -24401,7 +24928,7 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
@@ -24409,7 +24936,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED. Or the gateway by itself: `{"message": "Too Many Requests"}` */
             429: {
                 headers: {
                     /**
@@ -24424,15 +24951,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description INTERNAL */
+            /** @description INTERNAL. Or the gateway by itself: `{"message": "Internal Server Error"}` */
             500: {
                 headers: {
                     /**
@@ -24447,15 +24974,15 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
-            /** @description DATABASE_UNAVAILABLE */
+            /** @description DATABASE_UNAVAILABLE. Or the gateway by itself: `{"message": "Service Unavailable"}` */
             503: {
                 headers: {
                     /**
@@ -24470,12 +24997,12 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
-                    /** @description What the logs call the request: mention it in a report */
+                    /** @description What the logs call the request: mention it in a report. The gateway by itself gives none */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["ErrorAnswer"] | components["schemas"]["GatewayRefusal"];
                 };
             };
         };
