@@ -272,7 +272,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresNotifications.save_setup": lambda r, me: r.save_setup(
         ChannelSetup(me.user_id, Channel.TELEGRAM, "forged", MOMENT)
     ),
-    "PostgresNotifications.spend_chat_code": lambda r, me: r.spend_chat_code(me.user_id, MOMENT) or None,
+    "PostgresNotifications.spend_chat_code": lambda r, me: r.spend_chat_code(me.user_id, MOMENT) and None,
     "PostgresNotifications.set_code": lambda r, me: r.set_code(
         me.user_id, Channel.TELEGRAM, me.victim.mark, bytes(32), MOMENT
     ),

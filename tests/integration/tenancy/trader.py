@@ -103,6 +103,7 @@ def make_trader(stores: Stores) -> Trader:
     stores.kept_answers.finish(keyed, KeptAnswer(200, {}, mark))
     setup = ChannelSetup(user.user_id, Channel.WEBHOOK, f"https://{mark}.in", MOMENT, mark, confirmed_at=MOMENT)
     stores.notifications.save_setup(setup)
+    assert stores.notifications.spend_chat_code(user.user_id, MOMENT)
     stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.TELEGRAM, mark, MOMENT))
     stores.notifications.set_code(user.user_id, Channel.TELEGRAM, mark, refresh_hash, MOMENT)
     stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.SMS, "+91******3210", MOMENT, mark))
