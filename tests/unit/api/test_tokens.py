@@ -34,9 +34,10 @@ def unsigned(**claims: object) -> str:
 
 
 def claims(world: ApiWorld, **changes: object) -> dict[str, object]:
-    """What a good token says."""
+    """What a good token of somebody who is registered says: what is refused is refused for what `changes`."""
     now = int(world.clock.now().timestamp())
-    good = {"iss": "algotrading", "aud": "api", "sub": str(uuid4()), "iat": now, "exp": now + 3600}
+    [user_id] = world.database.users
+    good = {"iss": "algotrading", "aud": "api", "sub": str(user_id), "iat": now, "exp": now + 3600}
     return {name: value for name, value in {**good, **changes}.items() if value is not None}
 
 
@@ -118,6 +119,8 @@ def test_a_token_is_good_until_its_last_second(world: ApiWorld) -> None:
 )
 def test_a_forged_or_garbled_token_is_invalid(world: ApiWorld, forge: object) -> None:
     assert callable(forge)
+    world.register()
+    assert world.call("GET", "/account", token=sign(claims(world))).status == 200
 
     answer = world.call("GET", "/account", token=forge(world))
 
