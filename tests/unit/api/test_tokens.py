@@ -14,6 +14,7 @@ import pytest
 from algotrading.adapters.tokens import JwtTokens, signing_key
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from algotrading.domain.errors import TokenInvalid
+from algotrading.entrypoints.api.docs import openapi_document
 from tests.unit.api.world import SIGNING_KEY, ApiWorld
 
 PROTECTED = [route for route in API_ROUTES if not route.is_open]
@@ -132,6 +133,27 @@ def test_other_schemes_are_no_identity(world: ApiWorld, header: str) -> None:
     answer = world.call("GET", "/account", headers={"Authorization": header})
 
     assert (answer.status, answer.error) == (401, "TOKEN_INVALID")
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "Authorization", "authorization", "bearer"])
+def test_a_good_token_in_the_address_is_no_identity(world: ApiWorld, name: str) -> None:
+    token = world.register()
+
+    answers = [
+        world.call("GET", "/account", query={name: value}) for value in (token, f"Bearer {token}", f"bearer {token}")
+    ]
+
+    assert [(each.status, each.error) for each in answers] == [(401, "TOKEN_INVALID")] * 3
+
+
+def test_no_route_takes_a_token_of_a_login_in_its_address() -> None:
+    operations = [each for path in openapi_document()["paths"].values() for each in path.values()]
+    named = {
+        each["name"] for operation in operations for each in operation.get("parameters", ()) if each["in"] != "header"
+    }
+
+    # The broker's own, which its login page brings back, is for the broker.
+    assert {each for each in named if "token" in each.lower()} <= {"request_token"}
 
 
 def test_the_scheme_may_be_written_in_any_case(world: ApiWorld) -> None:
