@@ -21,6 +21,8 @@ ALONE = ("imports", "order_release", "watcher", "audit", "converge")
 """Need nothing but this machine."""
 STAGED = ("release", "stop", "api", "blocked")
 """Need the running product. In this order: each leaves behind what the next finds."""
+APART = ("neighbour",)
+"""Need a running product of their own."""
 _FILE_WIDTH = 150
 """Columns when nobody looks: in a log a folded table cannot be read."""
 RESULTS = REPOSITORY / "build" / "bench.json"
@@ -30,7 +32,7 @@ def main() -> int:
     """The exit code: 0 when everything was measured, whatever the figures are."""
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    chosen = arguments.only or [*ALONE, *STAGED]
+    chosen = arguments.only or [*ALONE, *STAGED, *APART]
     machine, began = machine_facts(), time.monotonic()
     console = Console()
     if not console.is_terminal:
@@ -58,6 +60,11 @@ def _measure(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[
     staged = [name for name in STAGED if name in chosen]
     if staged:
         figures += asyncio.run(_measure_staged(staged, progress, quick=quick))
+    if "neighbour" in chosen:
+        from benchmarks import neighbour
+
+        progress("neighbour")
+        figures += asyncio.run(neighbour.measure(progress, rounds=1 if quick else 4))
     return figures
 
 
@@ -72,7 +79,7 @@ def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure
             return order_release.measure(progress, orders=50 if quick else 200, burst=10 if quick else 50)
         case "audit":
             return audit.measure(
-                progress, savers=10 if quick else 50, rounds=1 if quick else 5, records=5_000 if quick else 100_000
+                progress, savers=10 if quick else 50, rounds=1 if quick else 4, records=5_000 if quick else 100_000
             )
         case "converge":
             return converge.measure(progress, sizes=(1_000,) if quick else (1_000, 5_000), rounds=1 if quick else 3)
@@ -110,7 +117,7 @@ def _write(path: Path, machine: dict[str, object], figures: Sequence[Figure], se
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", action="append", choices=[*ALONE, *STAGED], help="this one; may be repeated")
+    parser.add_argument("--only", action="append", choices=[*ALONE, *STAGED, *APART], help="this one; may be repeated")
     parser.add_argument("--quick", action="store_true", help="few repetitions: shows that it works, not how fast it is")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the figures go")
     return parser

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -26,7 +26,7 @@ from benchmarks.figures import Progress
 from twin.api_client import ApiClient, Login
 from twin.console import Narrator
 from twin.processes import REPOSITORY
-from twin.running import Options, Twin
+from twin.running import Deviations, Options, Twin
 from twin.stage import open_account
 from twin.supervisor import run_twin
 
@@ -98,12 +98,15 @@ class Stage:
         """The traders and the operator whose account feeds the watcher, entered at the first call."""
         if not self.traders:
             self.progress(f"{TRADERS} traders register and connect their brokers")
-            feed = self.twin.wiring.watcher_environment["FEED_ACCOUNT_EMAIL"]
-            await self._enter(feed, _FEED_BROKER_USER)
+            await self.watch()
             for number in range(TRADERS):
-                self.traders.append(await self._enter(f"bench-{number}@example.com", f"BENCH{number:02d}"))
-            await self.until(self._is_watching, "the watcher connects")
+                self.traders.append(await self.enter_trader(f"bench-{number}@example.com", f"BENCH{number:02d}"))
         return self.traders
+
+    async def watch(self) -> None:
+        """Enter the operator whose account feeds the watcher, and wait until that is connected."""
+        await self.enter_trader(self.twin.wiring.watcher_environment["FEED_ACCOUNT_EMAIL"], _FEED_BROKER_USER)
+        await self.until(self._is_watching, "the watcher connects")
 
     async def enter(self, count: int) -> Sequence[Holding]:
         """Start `count` strategies through the API, all due at the same instant, and wait until all of
@@ -113,7 +116,7 @@ class Stage:
             self.progress(f"{count} executors are loaded")
             await self.twin.functions["executor"].warm(count)
             await self.twin.functions["strategy"].warm(3)
-            prices = {symbol: await self._price(symbol) for symbol in SYMBOLS}
+            prices = {symbol: await self.price(symbol) for symbol in SYMBOLS}
             await wait_out_quiet_instants(self.progress)
             due = datetime.fromtimestamp(math.ceil((datetime.now(UTC) + _LEAD).timestamp()), UTC)
             self.progress(f"{count} strategies are created and started, all due at {due.astimezone(IST):%H:%M:%S}")
@@ -121,15 +124,15 @@ class Stage:
             if datetime.now(UTC) > due - timedelta(seconds=5):
                 raise StageFailed("creating and starting the strategies took so long that their buy time had come")
             self.progress("waiting for the instant")
-            await self.until(self._all_hold, "every strategy buys")
+            await self.until(self.all_hold, "every strategy buys")
         return self.holdings
 
     async def enter_more(self, count: int, lead: timedelta) -> Sequence[Holding]:
         """Start `count` strategies of traders who have none, all due together, `lead` from now. Nobody waits for it."""
         await self.people()
         makers = range(min(count, TRADERS))
-        traders = [await self._enter(f"more-{number}@example.com", f"MORE{number:02d}") for number in makers]
-        prices = {symbol: await self._price(symbol) for symbol in SYMBOLS}
+        traders = [await self.enter_trader(f"more-{number}@example.com", f"MORE{number:02d}") for number in makers]
+        prices = {symbol: await self.price(symbol) for symbol in SYMBOLS}
         await wait_out_quiet_instants(self.progress)
         due = datetime.fromtimestamp(math.ceil((datetime.now(UTC) + lead).timestamp()), UTC)
         self.progress(f"{count} strategies are created and started, all due at {due.astimezone(IST):%H:%M:%S}")
@@ -164,7 +167,8 @@ class Stage:
         except TimeoutError:
             raise StageFailed(f"'{what}' did not come within {seconds:.0f} s") from None
 
-    async def _enter(self, email: str, broker_user: str) -> Trader:
+    async def enter_trader(self, email: str, broker_user: str) -> Trader:
+        """Somebody new, registered and connected to an account of their own at the broker."""
         callback = f"{self.twin.api_url}/api/v1/broker/callback"
         api = ApiClient(self.twin.http, self.twin.api_url)
         await open_account(self.twin, api, Login.fresh(email))
@@ -179,7 +183,7 @@ class Stage:
             # Five symbols in a row for each trader; the n-th of them carries the n-th stop level.
             turns = [turn for turn in range(len(STOP_LEVELS)) if turn * len(traders) + number < count]
             return [
-                await self._start(trader, symbol, prices[symbol] * STOP_LEVELS[turn], due)
+                await self.start(trader, symbol, prices[symbol] * STOP_LEVELS[turn], due)
                 for turn in turns
                 for symbol in [SYMBOLS[(number + turn) % len(SYMBOLS)]]
             ]
@@ -187,7 +191,8 @@ class Stage:
         started = await asyncio.gather(*(start(number) for number in range(len(traders))))
         return [holding for group in started for holding in group]
 
-    async def _start(self, trader: Trader, symbol: str, stop: Decimal, due: datetime) -> Holding:
+    async def start(self, trader: Trader, symbol: str, stop: Decimal, due: datetime) -> Holding:
+        """Create and start a strategy that buys one at `due`, and sells at the stop, rounded down to a whole rupee."""
         stop_loss = stop.quantize(Decimal(1), ROUND_DOWN)  # a whole rupee is a multiple of every tick size
         plan = {
             "symbol": symbol,
@@ -202,14 +207,19 @@ class Stage:
         await trader.api.call("POST", "/api/v1/strategy/start", {"strategy_id": made["strategy_id"]})
         return Holding(trader, UUID(made["strategy_id"]), symbol, stop_loss, due)
 
-    async def _price(self, symbol: str) -> Decimal:
+    async def price(self, symbol: str) -> Decimal:
+        """What was last traded at the exchange."""
         return Decimal(str((await self.twin.exchange.last_tick(symbol))["last_price"]))
 
     async def _is_watching(self) -> bool:
         return await self.twin.exchange.has_socket(_FEED_BROKER_USER)
 
-    async def _all_hold(self) -> bool:
-        cursor = await self.database.execute("select state, count(*) from cycles group by state")
+    async def all_hold(self) -> bool:
+        """Whether every strategy of `holdings` has bought. Raises StageFailed when one cannot."""
+        cursor = await self.database.execute(
+            "select state, count(*) from cycles where strategy_id = any(%s) group by state",
+            ([holding.strategy_id for holding in self.holdings],),
+        )
         states = dict(await cursor.fetchall())
         if states.get("failed"):
             raise StageFailed(f"{states['failed']} strategies failed to buy; see {self.logs}")
@@ -217,9 +227,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(progress: Progress) -> AsyncIterator[Stage]:
-    """Start the product; everything is stopped when the block ends."""
-    options = Options(state=STATE)
+async def open_stage(progress: Progress, settings: Mapping[str, str] | None = None) -> AsyncIterator[Stage]:
+    """Start the product, with some `settings` other than the templates'; everything is stopped when the block ends."""
+    options = Options(state=STATE, deviations=Deviations(settings=settings or {}))
     async with (
         run_twin(options, Narrator(Console(stderr=True))) as twin,
         await psycopg.AsyncConnection.connect(twin.database, autocommit=True) as database,

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from cdk.page_policy import page_policy
+from twin.own_host import own_host_only
 
 INDEX = "index.html"
 HOW_TO_BUILD = "the app is not built: `make app` builds it, and the next `make run` serves it"
@@ -34,7 +35,7 @@ class AppServer:
 
     async def start(self, port: int) -> str:
         """Listen on loopback (0: any free port) and return the URL, which is also the origin browsers name."""
-        application = web.Application()
+        application = web.Application(middlewares=[own_host_only])
         application.router.add_get("/environment.json", self._show_environment)
         application.router.add_get("/{path:.*}", self._show_file)
         self._runner = web.AppRunner(application, access_log=None)

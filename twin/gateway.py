@@ -19,6 +19,7 @@ from aiohttp import web
 from twin.authorizer import Authorizer, Verdict
 from twin.functions import Lambda
 from twin.lambda_runtime import InvocationResult, Throttled
+from twin.own_host import own_host_only
 from twin.routing import RouteTable
 from twin.wiring import CorsSpec, RouteSpec
 
@@ -39,7 +40,7 @@ class Gateway:
 
     async def start(self, port: int) -> int:
         """Listen on loopback (0: any free port) and return the port."""
-        application = web.Application(client_max_size=MAX_BODY_BYTES)
+        application = web.Application(middlewares=[own_host_only], client_max_size=MAX_BODY_BYTES)
         application.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()

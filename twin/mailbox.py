@@ -24,6 +24,7 @@ from aiohttp import web
 from algotrading.domain.instants import instant_text
 from algotrading.domain.sms_templates import LONGEST_VARIABLE, TEXTS, SmsTemplate
 from twin.console import clock_time
+from twin.own_host import own_host_only, own_pages_only
 
 _KEPT = 500
 _LINK = re.compile(r"https?://[^\s&<>\"']+")
@@ -72,7 +73,7 @@ class Mailbox:
 
     async def start(self, port: int = 0) -> str:
         """Listen on loopback (0: any free port) and return the URL of the page."""
-        application = web.Application()
+        application = web.Application(middlewares=[own_host_only, own_pages_only])
         application.router.add_get("/", self._show)
         application.router.add_get("/messages", self._list)
         for path in _PLACES_OF_THE_APP:

@@ -11,6 +11,10 @@ from algotrading.domain.api_keys import PATTERN
 _SHAPES = {
     "JSON web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}"),
     "API key": re.compile(PATTERN),
+    # Of a login to stay logged in, and of a link in a mail.
+    "refresh or link token": re.compile(r"\b[0-9a-f]{32}\.[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),
+    "webhook secret": re.compile(r"\bwhsec_[A-Za-z0-9+/]{8,}"),
+    "second factor": re.compile(r"(?i)\botpauth://"),
     "password hash": re.compile(r"\$argon2id?\$v=|SCRAM-SHA-256\$\d"),
     "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     # Kite Connect documentation, "Signing requests": `Authorization: token api_key:access_token`.

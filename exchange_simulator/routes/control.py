@@ -1,4 +1,5 @@
-"""The control plane under /sim: accounts, prices, faults and what really happened. Loopback callers only."""
+"""The control plane under /sim: accounts, prices, faults and what really happened. For callers on this machine only,
+and for no page from elsewhere that is open in a browser on it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +13,7 @@ from exchange_simulator.engine.market import Market
 from exchange_simulator.engine.orders import Order
 from exchange_simulator.errors import input_error, permission_error
 from exchange_simulator.faults import CATALOGUE, Fault
+from exchange_simulator.loopback import is_own_host, is_own_origin
 from exchange_simulator.money import paise, rupees
 from exchange_simulator.routes import control_accounts as accounts
 from exchange_simulator.routes.bodies import read_json
@@ -29,8 +31,10 @@ def guarded(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Make a route out of an action: loopback only, JSON in, JSON out, refusals as errors."""
 
     async def serve(request: web.Request) -> web.Response:
-        if request.remote not in _LOOPBACK:
+        if request.remote not in _LOOPBACK or not is_own_host(request):
             raise permission_error("The control plane answers loopback only.")
+        if not is_own_origin(request):
+            raise permission_error("The control plane answers no page from elsewhere.")
         try:
             body = await _body(request)
             return web.json_response(await action(request.app[SIMULATOR], request, body))
@@ -200,6 +204,9 @@ def _fault_row(fault: Fault) -> dict[str, Any]:
 async def _body(request: web.Request) -> dict[str, Any]:
     if not request.can_read_body:
         return {}
+    # What a form can send no browser asks about first.
+    if request.content_type != "application/json":
+        raise input_error("The body should be application/json.")
     body = await read_json(request)
     if not isinstance(body, dict):
         raise ValueError("the body should be a JSON object")

@@ -75,6 +75,8 @@ class MemoryDatabase:
     wishes: dict[UUID, Wishes] = field(default_factory=dict)
     channel_setups: dict[tuple[UUID, Channel], ChannelSetup] = field(default_factory=dict)
     push_devices: dict[UUID, PushDevice] = field(default_factory=dict)
+    chat_codes: dict[UUID, datetime] = field(default_factory=dict)
+    """When who last had a code sent to a chat."""
     sms_codes: list[tuple[UUID | None, int, datetime]] = field(default_factory=list)
     """Who had one sent, to the number of which mark, and when."""
     inbox_reads: dict[int, datetime] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from algotrading.domain.audit import AuditKind, channel_entry
 from algotrading.domain.delivery import Waiting, next_of
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import (
+    CODE_REST,
     MOST_CODE_TRIES,
     Channel,
     ChannelSetup,
@@ -90,13 +91,30 @@ class MemoryNotifications:
             if setup.is_news_after(None if before is None else before.target):
                 self._tell(setup, setup.created_at)
 
+    def spend_chat_code(self, user_id: UUID, now: datetime) -> bool:
+        """See ports.Notifications."""
+        with self._database.turn:
+            refuse_deleted(self._database, user_id)
+            last = self._database.chat_codes.get(user_id)
+            if last is not None and now < last + CODE_REST:
+                return False
+            self._database.chat_codes[user_id] = now
+            return True
+
     def set_code(
-        self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
+        self,
+        user_id: UUID,
+        channel: Channel,
+        target: str,
+        code_hash: bytes,
+        now: datetime,
+        *,
+        first_since: datetime | None = None,
     ) -> bool:
         """See ports.Notifications."""
         with self._database.turn:
             setup = self._database.channel_setups.get((user_id, channel))
-            if setup is None or setup.confirmed_at is not None:
+            if setup is None or setup.target != target or setup.confirmed_at is not None:
                 return False
             if first_since is not None and (setup.created_at != first_since or setup.code_at is not None):
                 return False

@@ -88,3 +88,33 @@ def test_control_plane_names_what_is_wrong(exchange: ThreadedExchange) -> None:
         control(exchange.url, "POST", "/faults", name="gremlins")
     with pytest.raises(requests.HTTPError, match="404"):
         control(exchange.url, "POST", "/prices/NOBODY", price="1")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8600", "Origin": "http://localhost:8081"}, 200),
+        ({"Host": "rebound.example.com:8600"}, 403),
+        ({"Origin": "https://elsewhere.example.com"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Content-Type": "text/plain"}, 400),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 400),
+    ],
+)
+def test_control_plane_takes_no_commands_from_pages_elsewhere(
+    exchange: ThreadedExchange, headers: dict[str, str], status: int
+) -> None:
+    url = f"{exchange.url}/sim/prices/INFY"
+    sent = {"Content-Type": "application/json", **headers}
+    last = requests.get(f"{exchange.url}/sim/ticks/INFY", timeout=5).json()["last_price"]
+
+    answer = requests.post(url, data=f'{{"price": {last}}}', headers=sent, timeout=5)
+
+    assert answer.status_code == status
+
+
+def test_control_plane_is_read_under_its_own_name_alone(exchange: ThreadedExchange) -> None:
+    answer = requests.get(f"{exchange.url}/sim/accounts", headers={"Host": "rebound.example.com"}, timeout=5)
+
+    assert (answer.status_code, "access_token" in answer.text) == (403, False)

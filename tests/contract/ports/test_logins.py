@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import sleep
 from uuid import UUID, uuid4
 
 import pytest
 
+from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.domain.errors import AccountLocked, AuthenticationFailed, NotFound, TokenExpired, TokenInvalid
 from algotrading.domain.logins import CODE_IS_FRESH, GRACE, LOGIN_LASTS, Bearer, DeviceLogin
 from algotrading.domain.second_factor import SecondFactor
@@ -82,6 +86,36 @@ def test_a_token_that_comes_again_ends_its_login_for_whoever_holds_it(stores: St
         with pytest.raises(error):
             stores.logins.refresh(login.user_id, token(name), token(f"{name} next"), later)
     assert stores.logins.alive(login.user_id, later) == []
+
+
+def test_of_two_uses_of_one_token_side_by_side_the_later_one_sees_the_first(
+    postgres_store: PostgresStore, in_postgres: Stores
+) -> None:
+    login, late = log_in(in_postgres, "first"), MOMENT + GRACE + SECOND
+
+    def refresh(database: Database, successor: str, now: datetime) -> DeviceLogin:
+        return PostgresLogins(database).refresh(login.user_id, token("first"), token(successor), now)
+
+    # Both have begun before either has ended: something else holds the login's row.
+    with (
+        closing(postgres_store.open("app_role")) as here,
+        closing(postgres_store.open("app_role")) as elsewhere,
+        postgres_store.owner() as owner,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        with owner.transaction():
+            owner.execute("select from logins where device_id = %s for update", (login.device_id,))
+            first = threads.submit(refresh, here, "second", MOMENT)
+            sleep(0.2)
+            copy = threads.submit(refresh, elsewhere, "copied", late)
+            sleep(0.2)
+            assert not first.done()
+            assert not copy.done()
+        assert first.result(timeout=5).device_id == login.device_id
+        with pytest.raises(TokenInvalid):
+            copy.result(timeout=5)
+
+    assert in_postgres.logins.alive(login.user_id, late) == []
 
 
 def test_an_answer_that_was_lost_is_asked_for_again(stores: Stores) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ import pytest
 from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.events import EntryMissed
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.notifications import Channel, ChannelSetup
+from algotrading.domain.notifications import CODE_REST, Channel, ChannelSetup
 from algotrading.domain.strategy import Strategy
 from tests.contract.ports.conftest import Stores
 from tests.fakes.examples import MOMENT, TRADING_DAY
@@ -103,7 +104,7 @@ def test_a_channel_replaces_the_one_before_and_can_be_taken_away(stores: Stores)
 def chat(stores: Stores) -> UUID:
     user = stores.add_user()
     stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.TELEGRAM, "42", MOMENT))
-    stores.notifications.set_code(user.user_id, Channel.TELEGRAM, CODE, MOMENT)
+    stores.notifications.set_code(user.user_id, Channel.TELEGRAM, "42", CODE, MOMENT)
     return user.user_id
 
 
@@ -139,9 +140,38 @@ def test_a_confirmed_chat_takes_no_other_code(stores: Stores) -> None:
     user_id = chat(stores)
     stores.notifications.confirm(user_id, Channel.TELEGRAM, CODE, since=MOMENT - SECOND, now=MOMENT)
 
-    stores.notifications.set_code(user_id, Channel.TELEGRAM, bytes(32), MOMENT)
+    stores.notifications.set_code(user_id, Channel.TELEGRAM, "42", bytes(32), MOMENT)
 
     assert stores.notifications.setups(user_id)[0].code_hash is None
+
+
+def test_a_code_that_goes_to_one_chat_is_not_set_of_the_one_named_in_its_place(stores: Stores) -> None:
+    user_id = stores.add_user().user_id
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.TELEGRAM, "42", MOMENT))
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.TELEGRAM, "43", MOMENT))
+
+    assert not stores.notifications.set_code(user_id, Channel.TELEGRAM, "42", CODE, MOMENT)
+    assert not stores.notifications.confirm(user_id, Channel.TELEGRAM, CODE, since=MOMENT - SECOND, now=MOMENT)
+    assert stores.notifications.set_code(user_id, Channel.TELEGRAM, "43", CODE, MOMENT)
+
+
+def test_a_code_is_sent_to_a_chat_a_minute_after_the_last_whatever_became_of_that_chat(stores: Stores) -> None:
+    user_id, other = stores.add_user().user_id, stores.add_user().user_id
+    assert stores.notifications.spend_chat_code(user_id, MOMENT)
+
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.TELEGRAM, "42", MOMENT))
+    stores.notifications.remove_setup(user_id, Channel.TELEGRAM, MOMENT)
+
+    assert not stores.notifications.spend_chat_code(user_id, MOMENT + CODE_REST - SECOND)
+    assert stores.notifications.spend_chat_code(other, MOMENT)
+    assert stores.notifications.spend_chat_code(user_id, MOMENT + CODE_REST)
+
+
+def test_of_many_who_ask_for_a_chats_code_at_the_same_moment_one_may(stores: Stores) -> None:
+    user_id = stores.add_user().user_id
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(lambda _: stores.notifications.spend_chat_code(user_id, MOMENT), range(8))) == 1
 
 
 def test_a_day_is_told_once(stores: Stores) -> None:

@@ -26,7 +26,7 @@ from tests.contract.ports.test_notifications import tell
 from tests.fakes.examples import MOMENT
 from tests.fakes.notifications import MemoryTextMessages
 
-REGION, NUMBER = "ap-south-1", "+919876543210"
+REGION, NUMBER, SHOWN = "ap-south-1", "+919876543210", "+91******3210"
 IDS = {template: f"1107{number:015}" for number, template in enumerate(SmsTemplate)}
 SECOND = timedelta(seconds=1)
 
@@ -202,8 +202,8 @@ def test_nobodys_limits_begin_anew_by_deleting_an_account(stores: Stores) -> Non
 
 def waiting_number(stores: Stores) -> UUID:
     user_id = stores.add_user().user_id
-    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", MOMENT, "sealed"))
-    stores.notifications.set_code(user_id, Channel.SMS, bytes(32), MOMENT)
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, SHOWN, MOMENT, "sealed"))
+    stores.notifications.set_code(user_id, Channel.SMS, SHOWN, bytes(32), MOMENT)
     return user_id
 
 
@@ -218,7 +218,7 @@ def test_a_number_is_kept_sealed_and_confirmed_by_its_code(stores: Stores) -> No
     assert confirm(stores, user_id, bytes(32))
 
     [setup] = stores.notifications.setups(user_id)
-    assert (setup.target, setup.sealed_secret, setup.code_tries) == ("+91******3210", "sealed", 2)
+    assert (setup.target, setup.sealed_secret, setup.code_tries) == (SHOWN, "sealed", 2)
     assert (setup.confirmed_at, setup.code_hash) == (MOMENT + SECOND, None)
 
 
@@ -228,8 +228,8 @@ def test_the_right_code_is_worth_nothing_after_so_many_tries_and_a_new_one_is(st
     assert not any(confirm(stores, user_id, b"x" * 32) for _ in range(MOST_CODE_TRIES))
     assert not confirm(stores, user_id, bytes(32))
 
-    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", MOMENT, "sealed"))
-    stores.notifications.set_code(user_id, Channel.SMS, bytes(32), MOMENT)
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, SHOWN, MOMENT, "sealed"))
+    stores.notifications.set_code(user_id, Channel.SMS, SHOWN, bytes(32), MOMENT)
     assert confirm(stores, user_id, bytes(32))
 
 
@@ -237,13 +237,13 @@ def test_one_code_is_set_of_a_number_that_was_named_once(stores: Stores) -> None
     user_id, later = stores.add_user().user_id, MOMENT + timedelta(microseconds=1)
 
     def is_set(named_at: Any) -> bool:
-        return stores.notifications.set_code(user_id, Channel.SMS, bytes(32), MOMENT, first_since=named_at)
+        return stores.notifications.set_code(user_id, Channel.SMS, SHOWN, bytes(32), MOMENT, first_since=named_at)
 
     assert not is_set(MOMENT), "there is no number"
-    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", MOMENT, "sealed"))
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, SHOWN, MOMENT, "sealed"))
     assert [is_set(later), is_set(MOMENT), is_set(MOMENT)] == [False, True, False]
 
-    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", later, "sealed"))
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, SHOWN, later, "sealed"))
     assert [is_set(MOMENT), is_set(later), is_set(later)] == [False, True, False]
     assert confirm(stores, user_id, bytes(32))
     assert not is_set(later), "it is confirmed"
@@ -251,11 +251,11 @@ def test_one_code_is_set_of_a_number_that_was_named_once(stores: Stores) -> None
 
 def test_of_many_at_the_same_moment_one_code_is_set(stores: Stores) -> None:
     user_id = stores.add_user().user_id
-    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", MOMENT, "sealed"))
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, SHOWN, MOMENT, "sealed"))
 
     def is_set(number: int) -> bool:
         code = bytes([number]) * 32
-        return stores.notifications.set_code(user_id, Channel.SMS, code, MOMENT, first_since=MOMENT)
+        return stores.notifications.set_code(user_id, Channel.SMS, SHOWN, code, MOMENT, first_since=MOMENT)
 
     with ThreadPoolExecutor(4) as threads:
         assert sum(threads.map(is_set, range(8))) == 1

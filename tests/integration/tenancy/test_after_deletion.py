@@ -110,6 +110,7 @@ DEEDS: dict[str, Callable[[Any, Leaver], Any]] = {
         me.user_id, {(NoticeKind.SOLD, Channel.EMAIL): False}
     ),
     "PostgresNotifications.save_setup": lambda r, me: r.save_setup(webhook(me.user_id, "https://hooks.of-mine.in")),
+    "PostgresNotifications.spend_chat_code": lambda r, me: r.spend_chat_code(me.user_id, MOMENT),
     "PostgresSmsCodes.spend": lambda r, me: r.spend(me.user_id, 123, CodeLimits(99), MOMENT),
     "PostgresApiKeys.add": lambda r, me: r.add(
         ApiKey(uuid4(), me.user_id, "program", frozenset({Scope.READ}), MOMENT, LATER), uuid4().bytes * 2

@@ -273,7 +273,10 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresNotifications.save_setup": lambda r, me: r.save_setup(
         ChannelSetup(me.user_id, Channel.TELEGRAM, "forged", MOMENT)
     ),
-    "PostgresNotifications.set_code": lambda r, me: r.set_code(me.user_id, Channel.TELEGRAM, bytes(32), MOMENT),
+    "PostgresNotifications.spend_chat_code": lambda r, me: r.spend_chat_code(me.user_id, MOMENT) and None,
+    "PostgresNotifications.set_code": lambda r, me: r.set_code(
+        me.user_id, Channel.TELEGRAM, me.victim.mark, bytes(32), MOMENT
+    ),
     "PostgresNotifications.confirm": lambda r, me: r.confirm(
         me.user_id, Channel.TELEGRAM, me.victim.refresh_hash, since=MOMENT - DAY, now=MOMENT
     ),

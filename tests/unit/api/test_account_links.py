@@ -146,11 +146,21 @@ def test_a_bad_new_password_is_refused_and_the_link_stays_good(world: ApiWorld, 
     assert reset(world, token).status == 200
 
 
-def test_a_password_is_not_judged_for_somebody_without_a_link(world: ApiWorld) -> None:
+@pytest.mark.parametrize("is_known", [True, False], ids=["of an account", "of none"])
+def test_a_password_is_neither_judged_nor_hashed_for_somebody_without_a_link(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
     world.register()
-    made_up = f"{'0' * 32}.{'x' * 43}"
+    [user_id] = world.database.users
+    made_up = f"{user_id.hex if is_known else '0' * 32}.{'x' * 43}"
+    hashed: list[str] = []
+    monkeypatch.setattr(Argon2Passwords, "hash", lambda _, password: hashed.append(password))
+    monkeypatch.setattr(Argon2Passwords, "matches", lambda _, password, __: hashed.append(password))
 
     assert reset(world, made_up, "qwerty123456").error == "LINK_INVALID"
+    assert reset(world, made_up).error == "LINK_INVALID"
+    assert verify(world, made_up, "wrong-horse").error == "LINK_INVALID"
+    assert hashed == []
 
 
 @pytest.mark.parametrize("token", ["x", "no.token", f"{'0' * 32}.{'x' * 44}", f"{'g' * 32}.{'x' * 43}"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -109,6 +110,26 @@ def test_a_refused_login_is_logged_without_what_was_sent(world: ApiWorld, caplog
     assert (line["event_type"], line["status"]) == ("POST /api/v1/auth/login", 401)
     everything = " ".join(str(vars(record)) for record in caplog.records)
     assert "wrong-horse-sent" not in everything
+    assert EMAIL not in everything
+
+
+def test_what_is_logged_names_the_route_and_not_the_path_and_no_email(
+    world: ApiWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    # What a person does with the e-mail in the body, and what is told in the path
+    with caplog.at_level(logging.DEBUG):
+        token = world.register()
+        strategy_id = world.create(token)
+        for path in (f"/strategy/{strategy_id}", f"/strategy/{uuid4()}", f"/strategy/{EMAIL}", "/auth/devices"):
+            world.call("GET", path, token=token)
+        world.call("POST", "/auth/password/forgot", {"email": EMAIL})
+        world.call("POST", "/auth/register", {"email": EMAIL, "password": "another good horse"})
+        world.deliver_mails()
+
+    everything = " ".join(str(vars(record)) for record in caplog.records)
+    answered = [vars(record)["event_type"] for record in caplog.records if record.getMessage() == "answered"]
+    assert answered.count("GET /api/v1/strategy/{id}") == 3
+    assert {each for each in answered if strategy_id in each} == set()
     assert EMAIL not in everything
 
 

@@ -165,6 +165,32 @@ def test_the_kill_switch_is_never_held_up_by_its_own_key(world: ApiWorld, monkey
     assert list(world.database.kill_locks)
 
 
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "answered"])
+def test_what_may_be_done_again_is_not_done_with_another_body(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch, is_open: bool
+) -> None:
+    # Given two strategies that run, and a stop of the one, whose answer is lost with its process or is not
+    token, first = world.running_trader()
+    second = world.create(token, symbol="INFY")
+    assert world.start(token, second).status == 200
+
+    def stop(strategy_id: str) -> Answer:
+        body, headers = {"strategy_id": strategy_id}, {"Idempotency-Key": "key-1"}
+        return world.call("POST", "/strategy/stop", body, token=token, headers=headers)
+
+    with monkeypatch.context() as patched:
+        if is_open:
+            patched.setattr(MemoryKeptAnswers, "finish", lambda *_: None)
+        assert stop(first).status == 200
+
+    # When its key comes with the other one
+    other = stop(second)
+
+    # Then that goes on
+    assert (other.status, other.error) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert world.call("GET", f"/strategy/{second}", token=token).body["status"] == "running"
+
+
 def test_a_stop_that_was_answered_is_not_done_again_for_a_late_copy(world: ApiWorld) -> None:
     token, strategy_id = world.running_trader()
     headers = {"Idempotency-Key": "key-1"}

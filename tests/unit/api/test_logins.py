@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -247,6 +248,30 @@ def test_a_login_is_refused_all_the_same_when_nobody_can_be_asked_to_tell(world:
     world.errands.is_away = True
 
     assert world.call("POST", "/auth/login", PERSON).error == "TOO_MANY_TRIES"
+
+
+@pytest.mark.parametrize("places", [1, 50], ids=["from one place", "from fifty"])
+def test_fewer_than_a_hundred_guesses_an_hour_are_looked_at_for_one_account(world: ApiWorld, places: int) -> None:
+    world.register()
+    looked_at: list[datetime] = []
+
+    # Given somebody who guesses for two hours, every five seconds, from wherever they can
+    for number in range(2 * 720):
+        answer = world.request(
+            "POST",
+            "/api/v1/auth/login",
+            text=json.dumps({**PERSON, "password": f"wrong-horse-{number}"}),
+            headers={"Content-Type": "application/json"},
+            query=None,
+            address=f"203.0.113.{number % places}",
+        )
+        assert answer.status in {401, 429}
+        looked_at += [world.clock.now()] if answer.status == 401 else []
+        wait(world, timedelta(seconds=5))
+
+    # Then in no hour a hundred of them are held against the password
+    hour = timedelta(hours=1)
+    assert max(sum(first <= each < first + hour for each in looked_at) for first in looked_at) < 100
 
 
 def test_an_unknown_email_is_slowed_down_as_a_known_one(world: ApiWorld) -> None:

@@ -234,6 +234,17 @@ def test_a_chat_is_not_flooded_with_codes(world: ApiWorld) -> None:
     assert world.call("PUT", f"{PATH}/telegram", body, token=token).status == 200
 
 
+def test_taking_a_chat_away_is_no_way_to_another_code(world: ApiWorld) -> None:
+    token = world.register()
+    answers = []
+    for _ in range(3):
+        answers.append(world.call("PUT", f"{PATH}/telegram", {"chat_id": "42"}, token=token).status)
+        world.call("DELETE", f"{PATH}/telegram", token=token)
+
+    assert answers == [200, 409, 409]
+    assert [each.kind for each in world.notice_errands.asked] == ["chat_code"]
+
+
 def test_without_a_bot_there_is_no_telegram(world: ApiWorld) -> None:
     world.chats.has_bot = False
 

@@ -294,6 +294,14 @@ def test_recovery_codes_are_stored_with_a_salt_of_their_own(world: ApiWorld) -> 
     assert len(salt) == RECOVERY_SALT_BYTES
 
 
+def test_two_sets_have_two_salts(world: ApiWorld) -> None:
+    for email in ("one@example.com", "two@example.com"):
+        assert world.call("POST", PATH, token=world.register(email)).status == 201
+
+    one, two = (factor.recovery_salt for factor in world.database.second_factors.values())
+    assert one != two
+
+
 def test_a_set_from_before_there_were_salts_stays_good(world: ApiWorld) -> None:
     switch_on(world)
     [(user_id, factor)] = world.database.second_factors.items()

@@ -15,6 +15,7 @@ import pytest
 from algotrading.adapters.tokens import JwtTokens, signing_key
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from algotrading.domain.errors import TokenInvalid
+from algotrading.entrypoints.api.docs import openapi_document
 from tests.unit.api.world import SIGNING_KEY, ApiWorld
 
 PROTECTED = [route for route in API_ROUTES if not route.is_open]
@@ -35,9 +36,10 @@ def unsigned(**claims: object) -> str:
 
 
 def claims(world: ApiWorld, **changes: object) -> dict[str, object]:
-    """What a good token says."""
+    """What a good token of somebody who is registered says: what is refused is refused for what `changes`."""
     now = int(world.clock.now().timestamp())
-    good = {"iss": "algotrading", "aud": "api", "sub": str(uuid4()), "iat": now, "exp": now + 3600}
+    [user_id] = world.database.users
+    good = {"iss": "algotrading", "aud": "api", "sub": str(user_id), "iat": now, "exp": now + 3600}
     return {name: value for name, value in {**good, **changes}.items() if value is not None}
 
 
@@ -119,6 +121,8 @@ def test_a_token_is_good_until_its_last_second(world: ApiWorld) -> None:
 )
 def test_a_forged_or_garbled_token_is_invalid(world: ApiWorld, forge: object) -> None:
     assert callable(forge)
+    world.register()
+    assert world.call("GET", "/account", token=sign(claims(world))).status == 200
 
     answer = world.call("GET", "/account", token=forge(world))
 
@@ -130,6 +134,27 @@ def test_other_schemes_are_no_identity(world: ApiWorld, header: str) -> None:
     answer = world.call("GET", "/account", headers={"Authorization": header})
 
     assert (answer.status, answer.error) == (401, "TOKEN_INVALID")
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "Authorization", "authorization", "bearer"])
+def test_a_good_token_in_the_address_is_no_identity(world: ApiWorld, name: str) -> None:
+    token = world.register()
+
+    answers = [
+        world.call("GET", "/account", query={name: value}) for value in (token, f"Bearer {token}", f"bearer {token}")
+    ]
+
+    assert [(each.status, each.error) for each in answers] == [(401, "TOKEN_INVALID")] * 3
+
+
+def test_no_route_takes_a_token_of_a_login_in_its_address() -> None:
+    operations = [each for path in openapi_document()["paths"].values() for each in path.values()]
+    named = {
+        each["name"] for operation in operations for each in operation.get("parameters", ()) if each["in"] != "header"
+    }
+
+    # The broker's own, which its login page brings back, is for the broker.
+    assert {each for each in named if "token" in each.lower()} <= {"request_token"}
 
 
 def test_the_scheme_may_be_written_in_any_case(world: ApiWorld) -> None:

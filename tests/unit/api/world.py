@@ -271,9 +271,13 @@ class ApiWorld:
         headers: dict[str, str],
         query: dict[str, str] | None,
         base64_encoded: bool = False,
+        address: str | None = None,
     ) -> Answer:
-        """One request of the gateway's, whatever its path."""
+        """One request of the gateway's, whatever its path; from another address of the network than the usual one, if
+        that is given."""
         event = http_event(method, full_path, body=text, headers=headers, query=query, base64_encoded=base64_encoded)
+        if address is not None:
+            event["requestContext"]["http"]["sourceIp"] = address
         routes = sorted((r for r in API_ROUTES if r.matches(full_path)), key=lambda route: route.path != full_path)
         keys = [f"{method} {route.path}" for route in routes if route.method == method]
         event["routeKey"] = keys[0] if keys else "$default"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -378,6 +380,27 @@ def test_a_code_goes_to_a_chat_that_waits_for_one_and_to_no_other(trader: Trader
 
     trader.world.chats.blocked = True
     assert trader.delivery.run(errand) == 0
+
+
+def test_a_chat_named_while_a_code_goes_to_another_is_not_confirmed_by_it(trader: Trader) -> None:
+    now = trader.world.clock.now()
+    mine, theirs = (ChannelSetup(trader.user_id, Channel.TELEGRAM, chat, now) for chat in ("mine", "theirs"))
+    trader.notifications.save_setup(mine)
+
+    class Renamed(MemoryNotifications):
+        """Names the other chat as soon as somebody has read which one waits."""
+
+        def setups(self, user_id: UUID) -> Sequence[ChannelSetup]:
+            found = super().setups(user_id)
+            self.save_setup(theirs)
+            return found
+
+    renamed = replace(trader.delivery, notifications=Renamed(trader.world.database))
+    assert renamed.run(ChatCodeErrand(user_id=trader.user_id)) == 0
+
+    assert trader.world.chats.sent == []
+    [setup] = [each for each in trader.notifications.setups(trader.user_id) if each.channel is Channel.TELEGRAM]
+    assert (setup.target, setup.code_hash) == ("theirs", None)
 
 
 def test_a_message_of_the_topic_is_read_as_sns_wraps_it() -> None:

@@ -61,11 +61,24 @@ class Notifications(Protocol):
         already and goes to another place than before."""
         ...
 
+    def spend_chat_code(self, user_id: UUID, now: datetime) -> bool:
+        """Whether the user may have a code sent to a chat, CODE_REST after the last one, whatever became of that one's
+        chat; it is noted then. Of many at the same moment one may."""
+        ...
+
     def set_code(
-        self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
+        self,
+        user_id: UUID,
+        channel: Channel,
+        target: str,
+        code_hash: bytes,
+        now: datetime,
+        *,
+        first_since: datetime | None = None,
     ) -> bool:
-        """A code is about to be sent. False, and nothing happens, where the channel is not there or is confirmed; with
-        `first_since` also where it was not set up at that very moment, or had a code since."""
+        """A code is about to be sent to `target`. False, and nothing happens, where the channel is not there, names
+        another target by now, or is confirmed; with `first_since` also where it was not set up at that very moment, or
+        had a code since."""
         ...
 
     def confirm(self, user_id: UUID, channel: Channel, code_hash: bytes, *, since: datetime, now: datetime) -> bool:

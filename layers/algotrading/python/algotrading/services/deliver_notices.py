@@ -201,15 +201,17 @@ class NoticeDelivery:
         waiting = [s for s in self.notifications.setups(user_id) if s.channel is channel and not s.confirmed_at]
         if not waiting:
             return 0
+        [setup] = waiting
+        # Of this target and no other: what was named since then is confirmed by a code of its own.
         if not self.notifications.set_code(
-            user_id, channel, code_hash_of(code), self.clock.now(), first_since=first_since
+            user_id, channel, setup.target, code_hash_of(code), self.clock.now(), first_since=first_since
         ):
             return 0
         try:
             if channel is Channel.SMS:
-                self.sms.send_code(waiting[0], code)
+                self.sms.send_code(setup, code)
             else:
-                self.chats.send(waiting[0].target, _code_text(code))
+                self.chats.send(setup.target, _code_text(code))
         except DeliveryRefused:
             # Most often somebody who has not started the bot yet: another code can be asked for.
             logger.warning("no code is taken by %s", channel, extra={"user_id": str(user_id)})

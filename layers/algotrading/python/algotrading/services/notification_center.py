@@ -13,7 +13,6 @@ from algotrading.domain.errors import Conflict, FieldProblem, LinkInvalid, NotFo
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import (
     CODE_LASTS,
-    CODE_REST,
     WHO_GETS_IN,
     Channel,
     ChannelSetup,
@@ -150,8 +149,8 @@ class NotificationCenter:
         if not self.chats.is_available():
             raise Conflict("Telegram is not set up here")
         now = self.clock.now()
-        setups = self.notifications.setups(user_id)
-        if any(s.channel is Channel.TELEGRAM and now < s.created_at + CODE_REST for s in setups):
+        # Not off the chat that was named last: it can be taken away in between.
+        if not self.notifications.spend_chat_code(user_id, now):
             raise Conflict("a code was asked for a moment ago: wait a minute, then ask for another")
         self.notifications.save_setup(ChannelSetup(user_id, Channel.TELEGRAM, chat_id, now))
         self.errands.ask(ChatCodeErrand(user_id=user_id))

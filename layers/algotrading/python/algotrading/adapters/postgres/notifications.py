@@ -15,6 +15,7 @@ from algotrading.domain.account_notices import channel_set
 from algotrading.domain.audit import AuditKind, channel_entry
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import (
+    CODE_REST,
     MOST_CODE_TRIES,
     Channel,
     ChannelSetup,
@@ -139,18 +140,43 @@ class PostgresNotifications:
                 text = channel_set(setup.channel, setup.target)
                 write_notice(session, setup.user_id, NoticeKind.CHANNEL_SET, text, setup.created_at)
 
+    def spend_chat_code(self, user_id: UUID, now: datetime) -> bool:
+        """See ports.Notifications."""
+        with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
+            spent = session.execute(
+                "update users set chat_code_at = %(now)s where id = %(user)s"
+                " and (chat_code_at is null or chat_code_at <= %(rested)s) returning id",
+                {"user": user_id, "now": now, "rested": now - CODE_REST},
+            ).fetchone()
+        return spent is not None
+
     def set_code(
-        self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
+        self,
+        user_id: UUID,
+        channel: Channel,
+        target: str,
+        code_hash: bytes,
+        now: datetime,
+        *,
+        first_since: datetime | None = None,
     ) -> bool:
         """See ports.Notifications."""
         with self._database.tenant(user_id) as session:
             # Of two at the same moment the second waits for the first, and then sees its code.
             changed = session.execute(
                 "update notification_channels set code_hash = %(code)s, code_at = %(now)s"
-                " where user_id = %(user)s and channel = %(channel)s and confirmed_at is null"
+                " where user_id = %(user)s and channel = %(channel)s and target = %(target)s and confirmed_at is null"
                 " and (%(first)s::timestamptz is null or (created_at = %(first)s and code_at is null))"
                 " returning channel",
-                {"code": code_hash, "now": now, "user": user_id, "channel": channel, "first": first_since},
+                {
+                    "code": code_hash,
+                    "now": now,
+                    "user": user_id,
+                    "channel": channel,
+                    "target": target,
+                    "first": first_since,
+                },
             ).fetchone()
         return changed is not None
 
