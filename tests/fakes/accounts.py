@@ -38,6 +38,7 @@ from algotrading.domain.audit import (
     login_ended_entry,
     login_entry,
     second_factor_entry,
+    staff_deed_entry,
     token_entry,
 )
 from algotrading.domain.egress import EgressRoute
@@ -222,15 +223,17 @@ class MemorySecondFactors:
                 raise Conflict("a second factor is on: take it away first")
             self._database.second_factors[factor.user_id] = factor
 
-    def confirm(self, user_id: UUID, step: int, recovery: Collection[bytes], now: datetime) -> None:
+    def confirm(self, factor: SecondFactor, step: int, recovery: Collection[bytes], now: datetime) -> None:
         """See ports.SecondFactors."""
         with self._database.turn:
             known = self.find(user_id)
-            if known is None or known.is_on:
+            found = (factor.sealed_secret, factor.recovery_salt)
+            if known is None or known.is_on or (known.sealed_secret, known.recovery_salt) != found:
                 raise Conflict("there is no second factor to confirm")
             self._database.second_factors[user_id] = replace(known, confirmed_at=now, last_step=step)
             self._database.recovery_codes[user_id] = set(recovery)
             audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_ON, now))
+        user_id = factor.user_id
             add_notice(self._database, user_id, None, NoticeKind.SECOND_FACTOR_ON, SECOND_FACTOR_ON, now)
 
     def use_step(self, user_id: UUID, step: int) -> bool:
@@ -265,8 +268,8 @@ class MemorySecondFactors:
     def remove(self, user_id: UUID, now: datetime, *, but: UUID | None = None) -> None:
         """See ports.SecondFactors."""
         with self._database.turn:
-            self._database.recovery_codes.pop(user_id, None)
-            if self._database.second_factors.pop(user_id, None) is not None:
+            refuse_deleted(self._database, user_id)
+            if forget_second_factor(self._database, user_id, now, by=str(user_id)):
                 audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_OFF, now))
                 MemoryLogins(self._database).end_for(user_id, LoginEnd.REVOKED, now, but=but)
                 add_notice(self._database, user_id, None, NoticeKind.SECOND_FACTOR_OFF, SECOND_FACTOR_OFF, now)
@@ -279,6 +282,14 @@ class MemoryBrokerAccounts:
         self._database = database or MemoryDatabase()
 
     def save(self, account: SealedBrokerAccount, *, over: SealedBrokerAccount | None = None) -> None:
+def forget_second_factor(database: MemoryDatabase, user_id: UUID, now: datetime, *, by: str) -> bool:
+    """As `adapters.postgres.second_factors.forget_second_factor`."""
+    for role in sorted(database.roles.pop(user_id, ())):
+        audit.append(database, staff_deed_entry(user_id, AuditKind.ROLE_WITHDRAWN, now, by=by, role=role))
+    database.recovery_codes.pop(user_id, None)
+    return database.second_factors.pop(user_id, None) is not None
+
+
         """See ports.BrokerAccounts."""
         with self._database.turn:
             if _held_open(self._database, account.user_id) is None:

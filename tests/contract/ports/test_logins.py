@@ -203,8 +203,9 @@ def owes_code(stores: Stores, login: DeviceLogin, at: datetime) -> bool:
 
 def with_second_factor(stores: Stores) -> UUID:
     user = stores.add_user()
-    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", MOMENT))
-    stores.second_factors.confirm(user.user_id, 1, [user.user_id.bytes * 2], MOMENT)
+    factor = SecondFactor(user.user_id, "sealed", MOMENT)
+    stores.second_factors.begin(factor)
+    stores.second_factors.confirm(factor, 1, [user.user_id.bytes * 2], MOMENT)
     return user.user_id
 
 

@@ -172,7 +172,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresKeptAnswers.forget": lambda r, me: r.forget(replace(me.victim.keyed, user_id=me.user_id)),
     "PostgresSecondFactors.find": lambda r, me: r.find(me.user_id),
     "PostgresSecondFactors.begin": lambda r, me: r.begin(SecondFactor(me.user_id, "forged", MOMENT)),
-    "PostgresSecondFactors.confirm": lambda r, me: r.confirm(me.user_id, 1, [bytes(32)], MOMENT),
+    "PostgresSecondFactors.confirm": lambda r, me: r.confirm(
+        SecondFactor(me.user_id, me.victim.mark, MOMENT), 1, [bytes(32)], MOMENT
+    ),
     "PostgresSecondFactors.use_step": lambda r, me: r.use_step(me.user_id, 1 << 40),
     "PostgresSecondFactors.note_reuse": lambda r, me: r.note_reuse(me.user_id, MOMENT),
     "PostgresSecondFactors.use_recovery": lambda r, me: r.use_recovery(me.user_id, me.victim.refresh_hash, MOMENT),

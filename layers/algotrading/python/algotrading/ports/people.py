@@ -134,8 +134,8 @@ class SecondFactors(Protocol):
         """Store one that waits for its confirmation, instead of another that does. Raises Conflict when one is on."""
         ...
 
-    def confirm(self, user_id: UUID, step: int, recovery: Collection[bytes], now: datetime) -> None:
-        """Switch it on. Raises Conflict when none waits for that."""
+    def confirm(self, factor: SecondFactor, step: int, recovery: Collection[bytes], now: datetime) -> None:
+        """Switch on the one that was found, and no other. Raises Conflict when it does not wait for that (any more)."""
         ...
 
     def use_step(self, user_id: UUID, step: int) -> bool:
@@ -152,7 +152,8 @@ class SecondFactors(Protocol):
 
     def remove(self, user_id: UUID, now: datetime, *, but: UUID | None = None) -> None:
         """Switch it off, forget it with its recovery codes, and end every login `but` one: a phone that was lost with
-        the second factor on it is not to go on."""
+        the second factor on it is not to go on. Roles of the staff go with it, on record: whoever begins another one
+        with a stolen token is not to hold them by that. Raises TokenInvalid: the account is gone."""
         ...
 
 
