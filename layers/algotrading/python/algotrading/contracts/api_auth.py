@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from algotrading.contracts.api_broker import AccountBrokerSummary, BrokerSummary
 from algotrading.contracts.api_common import Answer, Identifier, Instant, RequestBody, Storable
+from algotrading.domain.passwords import normal_form
 
 SHORTEST_PASSWORD: Final = 12
 """Of new ones (OWASP ASVS 4.0.3, 2.1.1). Older ones, of eight characters and more, go on."""
@@ -37,6 +38,8 @@ SecondFactorCode = Annotated[str, StringConstraints(strip_whitespace=True, min_l
 
 NewPassword = Annotated[
     str,
+    # What is hashed is what is counted and looked up in the lists.
+    BeforeValidator(lambda given: normal_form(given) if isinstance(given, str) else given),
     StringConstraints(min_length=SHORTEST_PASSWORD, max_length=_LONGEST_PASSWORD),
     Storable,
     Field(

@@ -18,6 +18,7 @@ from algotrading.domain.errors import (
     TooManyTries,
 )
 from algotrading.domain.guessable import is_guessable, words_of
+from algotrading.domain.passwords import normal_form
 from algotrading.domain.throttle import (
     TOLD_FROM_SECONDS,
     Suspect,
@@ -47,7 +48,7 @@ _OF_THIS_SERVICE = frozenset({"algotrading", "algo", "trading", "kite", "zerodha
 
 def is_easy(password: str, email: str, is_common: Callable[[str], bool]) -> bool:
     """Whether everybody tries a password first, or it is the e-mail itself."""
-    return is_common(password) or _is_email(password, email)
+    return is_common(normal_form(password)) or _is_email(normal_form(password), email)
 
 
 def refuse_easy(password: str, email: str, is_common: Callable[[str], bool], field: str = "password") -> None:

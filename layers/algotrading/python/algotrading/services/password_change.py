@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from algotrading.domain.errors import AuthenticationFailed, FieldProblem, RequestInvalid, TooManyTries
+from algotrading.domain.passwords import normal_form
 from algotrading.domain.throttle import suspects_of_login
 from algotrading.ports import Clock, Logins, Passwords, Throttle, Users
 from algotrading.services.account_links import AccountLinks, refuse_easy
@@ -48,7 +49,7 @@ class PasswordChange:
             raise AuthenticationFailed("the old password is not right")
         self.throttle.succeeded(suspects)
         refuse_easy(new, email, self.is_common, "new_password")
-        if new == old:
+        if normal_form(new) == normal_form(old):
             raise RequestInvalid("the request is not valid: see new_password", (_SAME,))
         new_hash = self.passwords.hash(new)
         return self.logins.change_password(user_id, device_id, login.password_hash, new_hash, self.clock.now())
