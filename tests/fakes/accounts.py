@@ -115,6 +115,13 @@ class MemoryLogins:
             self._database.refresh_tokens[token_hash] = (login.device_id, None)
             audit.append(self._database, login_entry(login))
 
+    def is_known(self, email: str, device_id: UUID) -> bool:
+        """See ports.Logins."""
+        owner, login = MemoryUsers(self._database).find_login(email), self._database.logins.get(device_id)
+        ended = self._database.login_ends.get(device_id)
+        is_owners = owner is not None and login is not None and login.user_id == owner.user_id
+        return is_owners and ended in {None, *KEEPS_DEVICE_KNOWN}
+
     def show_code(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
         """See ports.Logins."""
         with self._database.turn:
@@ -225,6 +232,7 @@ class MemorySecondFactors:
 
     def confirm(self, factor: SecondFactor, step: int, recovery: Collection[bytes], now: datetime) -> None:
         """See ports.SecondFactors."""
+        user_id = factor.user_id
         with self._database.turn:
             known = self.find(user_id)
             found = (factor.sealed_secret, factor.recovery_salt)
@@ -233,7 +241,6 @@ class MemorySecondFactors:
             self._database.second_factors[user_id] = replace(known, confirmed_at=now, last_step=step)
             self._database.recovery_codes[user_id] = set(recovery)
             audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_ON, now))
-        user_id = factor.user_id
             add_notice(self._database, user_id, None, NoticeKind.SECOND_FACTOR_ON, SECOND_FACTOR_ON, now)
 
     def use_step(self, user_id: UUID, step: int) -> bool:
@@ -275,13 +282,6 @@ class MemorySecondFactors:
                 add_notice(self._database, user_id, None, NoticeKind.SECOND_FACTOR_OFF, SECOND_FACTOR_OFF, now)
 
 
-class MemoryBrokerAccounts:
-    """ports.BrokerAccounts in memory."""
-
-    def __init__(self, database: MemoryDatabase | None = None) -> None:
-        self._database = database or MemoryDatabase()
-
-    def save(self, account: SealedBrokerAccount, *, over: SealedBrokerAccount | None = None) -> None:
 def forget_second_factor(database: MemoryDatabase, user_id: UUID, now: datetime, *, by: str) -> bool:
     """As `adapters.postgres.second_factors.forget_second_factor`."""
     for role in sorted(database.roles.pop(user_id, ())):
@@ -290,6 +290,13 @@ def forget_second_factor(database: MemoryDatabase, user_id: UUID, now: datetime,
     return database.second_factors.pop(user_id, None) is not None
 
 
+class MemoryBrokerAccounts:
+    """ports.BrokerAccounts in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def save(self, account: SealedBrokerAccount, *, over: SealedBrokerAccount | None = None) -> None:
         """See ports.BrokerAccounts."""
         with self._database.turn:
             if _held_open(self._database, account.user_id) is None:

@@ -156,6 +156,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresRegistrations.forget": lambda r, me: r.forget(me.user_id),
     "PostgresRegistrations.forget_old": lambda r, me: r.forget_old(MOMENT),
     "PostgresLogins.begin": lambda r, me: r.begin(replace(me.victim.login, user_id=me.user_id), bytes(32), "hash"),
+    "PostgresLogins.is_known": lambda r, me: r.is_known("nobody@example.com", me.victim.login.device_id),
     "PostgresLogins.show_code": lambda r, me: r.show_code(me.user_id, me.victim.login.device_id, MOMENT),
     "PostgresLogins.refresh": lambda r, me: r.refresh(me.user_id, me.victim.refresh_hash, bytes(32), MOMENT),
     "PostgresLogins.end_by_token": lambda r, me: r.end_by_token(me.user_id, me.victim.refresh_hash, MOMENT),

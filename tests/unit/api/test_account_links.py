@@ -222,6 +222,22 @@ def test_asking_again_and_again_is_slowed_down_for_an_account_that_is_there_and_
         assert statuses == [202, 202, 202, 429, 429]
 
 
+def test_strangers_who_ask_for_an_owner_do_not_keep_the_owners_device_waiting(world: ApiWorld) -> None:
+    # Given strangers who have asked for the owner's mailbox until they wait
+    world.register()
+    device = str(log_in(world, PERSON["password"]).body["device_id"])
+    while forget(world).status == 202:
+        pass
+
+    # Then the owner's device is sent a link, a few times, and whoever knows none waits
+    def ask(known: str) -> int:
+        body = {"email": PERSON["email"], "known_device": known}
+        return world.call("POST", "/auth/password/forgot", body).status
+
+    assert ask(str(uuid4())) == 429
+    assert [ask(device) for _ in range(4)] == [202, 202, 202, 429]
+
+
 def test_guessing_at_links_is_slowed_down(world: ApiWorld) -> None:
     answers = [reset(world, f"{number:032x}.{'x' * 43}") for number in range(25)]
 

@@ -537,6 +537,7 @@ class ApiWorld:
         logins, is_common = MemoryLogins(self.database), CommonPasswords().__contains__
         links = AccountLinks(
             users=users,
+            logins=MemoryLogins(self.database),
             links=MemoryEmailLinks(self.database),
             errands=self.errands,
             passwords=passwords,

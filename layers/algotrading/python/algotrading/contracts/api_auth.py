@@ -82,7 +82,8 @@ class LoginRequest(RequestBody):
     )
     known_device: Identifier | None = Field(
         default=None,
-        description="The device_id of an earlier login on this device: without it the owner is told of a new device",
+        description="The device_id of an earlier login on this device: without it the owner is told of a new device,"
+        " and waits while others guess at the password",
     )
 
 
@@ -166,6 +167,10 @@ class ForgotPasswordRequest(RequestBody):
     """Ask for a link by which a new password is chosen."""
 
     email: Email = Field(examples=["user@gmail.com"])
+    known_device: Identifier | None = Field(
+        default=None,
+        description="The device_id of an earlier login on this device: without it the owner waits while others ask",
+    )
 
 
 class MailAskedAnswer(Answer):

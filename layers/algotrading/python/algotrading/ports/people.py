@@ -81,6 +81,11 @@ class Logins(Protocol):
         """
         ...
 
+    def is_known(self, email: str, device_id: UUID) -> bool:
+        """Whether this is an earlier login of the account with this e-mail, of a device that is known by it (see
+        `begin`). Whoever names a login that is none learns nothing of the e-mail, nor by the time taken."""
+        ...
+
     def show_code(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
         """A code of the second factor was shown on this login. Raises NotFound when it is not the user's, or over."""
         ...
