@@ -38,9 +38,9 @@ SecondFactorCode = Annotated[str, StringConstraints(strip_whitespace=True, min_l
 
 NewPassword = Annotated[
     str,
-    # What is hashed is what is counted and looked up in the lists.
-    BeforeValidator(lambda given: normal_form(given) if isinstance(given, str) else given),
     StringConstraints(min_length=SHORTEST_PASSWORD, max_length=_LONGEST_PASSWORD),
+    # Before the length is looked at: what is hashed is what is counted and looked up in the lists.
+    BeforeValidator(lambda given: normal_form(given) if isinstance(given, str) else given),
     Storable,
     Field(
         description="Twelve to 128 characters of any kind; not the e-mail, nor what is guessed early",
