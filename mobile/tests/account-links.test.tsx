@@ -57,6 +57,16 @@ describe("a forgotten password", () => {
     expect(en.account.linkSent).toMatch(/^If this address has an account/);
   });
 
+  test("names the login that was this device's before, so that strangers who ask do not keep the owner waiting", async () => {
+    mockKept.set("known", "d1");
+    const sent = api({ [FORGOT]: () => ({ status: 202, body: { status: "asked" } }) });
+    await show(<Forgot />);
+    enter("email", "a@example.com");
+    await press("submit");
+    await screen.findByText(en.account.linkSent);
+    expect(sent.map(({ body }) => body)).toEqual([{ email: "a@example.com", known_device: "d1" }]);
+  });
+
   test("an answer for one address is not left standing beside another", async () => {
     api({ [FORGOT]: () => ({ status: 202, body: { status: "asked" } }) });
     await show(<Forgot />);

@@ -45,7 +45,10 @@ class MemoryStandings:
         shown_at = database.codes_shown.get(bearer.device_id) if bearer.device_id is not None else None
         is_fresh = shown_at is not None and now - shown_at < CODE_IS_FRESH
         owes_code = factor is not None and factor.is_on and not is_fresh
-        return Standing(user_id, user_id in database.locked, roles, self._is_logged_in(bearer, now), key, owes_code)
+        confirmed_at = None if factor is None else factor.confirmed_at
+        has_shown = shown_at is not None and confirmed_at is not None and shown_at >= confirmed_at
+        is_locked, is_logged_in = user_id in database.locked, self._is_logged_in(bearer, now)
+        return Standing(user_id, is_locked, roles, is_logged_in, key, owes_code, has_shown)
 
     def _is_logged_in(self, bearer: Bearer, now: datetime) -> bool:
         if bearer.device_id is None:

@@ -13,7 +13,7 @@ from algotrading.domain.audit import AuditKind, account_entry, disconnected_entr
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
 from tests.fakes import audit
-from tests.fakes.accounts import MemoryLogins, is_trading
+from tests.fakes.accounts import MemoryLogins, forget_second_factor, is_trading
 from tests.fakes.database import MemoryDatabase
 
 
@@ -56,12 +56,11 @@ class MemoryAccountRecords:
                     entry = disconnected_entry(user_id, account_id, broker.broker, broker.broker_user_id, now)
                     audit.append(self._database, entry)
             MemoryLogins(self._database).end_for(user_id, LoginEnd.ACCOUNT_DELETED, now)
-            self._database.second_factors.pop(user_id, None)
+            forget_second_factor(self._database, user_id, now, by=str(user_id))
             email = self._database.users[user_id][0].email.lower()
             for asked, _ in list(self._database.registrations.values()):
                 if asked.user_id == user_id or asked.email.lower() == email:
                     del self._database.registrations[asked.user_id]
-            self._database.roles.pop(user_id, None)
             for key_hash, key in list(self._database.api_keys.items()):
                 if key.user_id == user_id:
                     del self._database.api_keys[key_hash]

@@ -38,6 +38,7 @@ from algotrading.domain.audit import (
     login_ended_entry,
     login_entry,
     second_factor_entry,
+    staff_deed_entry,
     token_entry,
 )
 from algotrading.domain.egress import EgressRoute
@@ -113,6 +114,13 @@ class MemoryLogins:
                 self._database.codes_shown[login.device_id] = login.created_at
             self._database.refresh_tokens[token_hash] = (login.device_id, None)
             audit.append(self._database, login_entry(login))
+
+    def is_known(self, email: str, device_id: UUID) -> bool:
+        """See ports.Logins."""
+        owner, login = MemoryUsers(self._database).find_login(email), self._database.logins.get(device_id)
+        ended = self._database.login_ends.get(device_id)
+        is_owners = owner is not None and login is not None and login.user_id == owner.user_id
+        return is_owners and ended in {None, *KEEPS_DEVICE_KNOWN}
 
     def show_code(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
         """See ports.Logins."""
@@ -222,11 +230,13 @@ class MemorySecondFactors:
                 raise Conflict("a second factor is on: take it away first")
             self._database.second_factors[factor.user_id] = factor
 
-    def confirm(self, user_id: UUID, step: int, recovery: Collection[bytes], now: datetime) -> None:
+    def confirm(self, factor: SecondFactor, step: int, recovery: Collection[bytes], now: datetime) -> None:
         """See ports.SecondFactors."""
+        user_id = factor.user_id
         with self._database.turn:
             known = self.find(user_id)
-            if known is None or known.is_on:
+            found = (factor.sealed_secret, factor.recovery_salt)
+            if known is None or known.is_on or (known.sealed_secret, known.recovery_salt) != found:
                 raise Conflict("there is no second factor to confirm")
             self._database.second_factors[user_id] = replace(
                 known, confirmed_at=now, last_step=step, confirmed_step=step
@@ -271,11 +281,19 @@ class MemorySecondFactors:
     def remove(self, user_id: UUID, now: datetime, *, but: UUID | None = None) -> None:
         """See ports.SecondFactors."""
         with self._database.turn:
-            self._database.recovery_codes.pop(user_id, None)
-            if self._database.second_factors.pop(user_id, None) is not None:
+            refuse_deleted(self._database, user_id)
+            if forget_second_factor(self._database, user_id, now, by=str(user_id)):
                 audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_OFF, now))
                 MemoryLogins(self._database).end_for(user_id, LoginEnd.REVOKED, now, but=but)
                 add_notice(self._database, user_id, None, NoticeKind.SECOND_FACTOR_OFF, SECOND_FACTOR_OFF, now)
+
+
+def forget_second_factor(database: MemoryDatabase, user_id: UUID, now: datetime, *, by: str) -> bool:
+    """As `adapters.postgres.second_factors.forget_second_factor`."""
+    for role in sorted(database.roles.pop(user_id, ())):
+        audit.append(database, staff_deed_entry(user_id, AuditKind.ROLE_WITHDRAWN, now, by=by, role=role))
+    database.recovery_codes.pop(user_id, None)
+    return database.second_factors.pop(user_id, None) is not None
 
 
 class MemoryBrokerAccounts:

@@ -6,11 +6,14 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
+from algotrading.domain.logins import CODE_IS_FRESH, DeviceLogin
 from algotrading.domain.roles import Role
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -25,18 +28,26 @@ class FuzzedApi:
 
     world: ApiWorld = field(default_factory=lambda: ApiWorld(requests_per_minute=10**9))
     token: str = ""
+    logins: dict[UUID, DeviceLogin] = field(default_factory=dict)
     requests: int = 0
     faults: list[str] = field(default_factory=list)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.world.connect(self.world.register())
-        (user_id,) = self.world.database.users
-        self.world.employ(user_id, Role.ADMIN)
-        self.token = self.world.token_for(user_id, hours=_HOURS, second_factor=True)
+        trader = self.world.register()
+        self.world.connect(trader)
+        self.token = self.world.employed(trader, Role.ADMIN, hours=_HOURS)
+        # The second factor was shown, and is asked for again where something asks for a fresh code.
+        self.world.clock.sleep(CODE_IS_FRESH.total_seconds())
+        self.logins = {
+            device_id: replace(login, expires_at=login.expires_at + timedelta(hours=_HOURS))
+            for device_id, login in self.world.database.logins.items()
+        }
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
         """One request's answer; a refusal leaves everything as it was."""
+        # Whoever ended every login is let in again: there is more to ask.
+        self.world.database.logins.update(self.logins)
         before = repr(self.world.snapshot())
         url = urlsplit(target)
         text = body.decode("latin-1")

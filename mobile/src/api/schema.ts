@@ -2291,6 +2291,11 @@ export interface components {
              * @example user@gmail.com
              */
             email: string;
+            /**
+             * Known Device
+             * @description The device_id of an earlier login on this device: without it the owner waits while others ask
+             */
+            known_device?: string | null;
         };
         /**
          * GatewayRefusal
@@ -2649,7 +2654,7 @@ export interface components {
             email: string;
             /**
              * Known Device
-             * @description The device_id of an earlier login on this device: without it the owner is told of a new device
+             * @description The device_id of an earlier login on this device: without it the owner is told of a new device, and waits while others guess at the password
              */
             known_device?: string | null;
             /**

@@ -4,6 +4,7 @@ import { View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { body } from "@/api/client";
+import { readKept } from "@/api/keep";
 import { useOneAtATime } from "@/api/one-at-a-time";
 import { problemOfField } from "@/api/problem";
 import { useApi } from "@/api/session";
@@ -16,7 +17,12 @@ export default function Forgot() {
   const words = useWords();
   const api = useApi();
   const [email, setEmail] = useState("");
-  const asking = useMutation({ mutationFn: () => body(api.POST("/api/v1/auth/password/forgot", { body: { email: email.trim() } })) });
+  const asking = useMutation({
+    mutationFn: async () => {
+      const known = await readKept("known").catch(() => null);
+      return body(api.POST("/api/v1/auth/password/forgot", { body: { email: email.trim(), ...(known === null ? {} : { known_device: known }) } }));
+    },
+  });
   const oneAtATime = useOneAtATime();
   const wrong = problemOfField(asking.error, "email");
   const ask = () => {

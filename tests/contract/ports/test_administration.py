@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID, uuid4
@@ -35,8 +37,9 @@ def ready(stores: Stores, email: str | None = None) -> User:
     link = sha256(user.email.encode()).digest()
     stores.email_links.add(user.user_id, LinkPurpose.VERIFY_EMAIL, link, now=MOMENT, expires_at=LATER)
     stores.email_links.verify_email(user.user_id, link, MOMENT)
-    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", MOMENT))
-    stores.second_factors.confirm(user.user_id, 1, [], MOMENT)
+    factor = SecondFactor(user.user_id, "sealed", MOMENT)
+    stores.second_factors.begin(factor)
+    stores.second_factors.confirm(factor, 1, [], MOMENT)
     return user
 
 
@@ -164,12 +167,50 @@ def test_a_role_counts_until_it_is_withdrawn(stores: Stores) -> None:
     without = stores.standings.read(Bearer(user.user_id), MOMENT)
     assert without is not None
     assert without.roles == set(), "a role counts while its holder's second factor is on"
-    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", LATER))
-    begun = stores.standings.read(Bearer(user.user_id), MOMENT)
-    assert begun is not None
-    assert begun.roles == set(), "one that was begun is not on: whoever holds a stolen token may begin it"
+    another = SecondFactor(user.user_id, "another", LATER)
+    stores.second_factors.begin(another)
+    stores.second_factors.confirm(another, 1, [], LATER)
+    enrolled = stores.standings.read(Bearer(user.user_id), LATER)
+    assert enrolled is not None
+    assert enrolled.roles == set(), "whoever holds a stolen token may switch on another"
+    [gone] = stores.administration.users(query=user.email, limit=2, after=None)
+    assert gone.roles == ()
     kinds = [kind for kind in kinds_of(stores, user.user_id) if kind.startswith("role_")]
-    assert kinds == ["role_granted", "role_granted", "role_withdrawn"]
+    assert kinds == ["role_granted", "role_granted", "role_withdrawn", "role_withdrawn"]
+
+
+def test_a_closed_accounts_roles_are_withdrawn_on_record(stores: Stores) -> None:
+    user = ready(stores)
+    for role in (Role.SUPPORT, Role.ADMIN):
+        stores.administration.grant(user.user_id, role, by=BY, now=MOMENT)
+
+    stores.records.close(user.user_id, LATER)
+
+    assert [kind for kind in kinds_of(stores, user.user_id) if kind == "role_withdrawn"] == ["role_withdrawn"] * 2
+
+
+def test_a_second_factor_that_is_on_is_shown_by_a_login_since_its_confirmation(stores: Stores) -> None:
+    user = ready(stores)
+    before = replace(log_in(stores, "a while before", user_id=user.user_id), device_id=uuid4())
+    stores.logins.begin(replace(before, has_second_factor=True), token("before"), "hash")
+
+    def has_shown(user_id: UUID = user.user_id, device_id: UUID | None = before.device_id) -> bool:
+        standing = stores.standings.read(Bearer(user_id, has_second_factor=True, device_id=device_id), LATER)
+        assert standing is not None
+        return standing.has_shown_factor
+
+    assert has_shown()
+    assert not has_shown(device_id=None), "a token of no login"
+    assert not has_shown(user_id=stores.add_user().user_id), "a login of somebody else's"
+    stores.second_factors.remove(user.user_id, LATER, but=before.device_id)
+    assert not has_shown()
+    another = SecondFactor(user.user_id, "another", LATER)
+    stores.second_factors.begin(another)
+    assert not has_shown()
+    stores.second_factors.confirm(another, 1, [], LATER)
+    assert not has_shown()
+    stores.logins.show_code(user.user_id, before.device_id, LATER)
+    assert has_shown()
 
 
 @pytest.mark.parametrize("missing", ["second factor", "e-mail"])
@@ -179,8 +220,9 @@ def test_who_has_no_second_factor_or_confirmed_email_gets_no_role(stores: Stores
         stores.second_factors.remove(user.user_id, MOMENT)
     else:
         user = stores.add_user()
-        stores.second_factors.begin(SecondFactor(user.user_id, "sealed", MOMENT))
-        stores.second_factors.confirm(user.user_id, 1, [], MOMENT)
+        factor = SecondFactor(user.user_id, "sealed", MOMENT)
+        stores.second_factors.begin(factor)
+        stores.second_factors.confirm(factor, 1, [], MOMENT)
 
     with pytest.raises(Conflict, match=missing):
         stores.administration.grant(user.user_id, Role.ADMIN, by=BY, now=MOMENT)
@@ -239,6 +281,48 @@ def test_a_pulse_counts_everything(stores: Stores) -> None:
 
 
 # --- on PostgreSQL ----------------------------------------------------------------------------------
+
+
+def test_a_role_that_is_granted_while_the_second_factor_is_switched_off_goes_with_it(
+    postgres_store: PostgresStore, in_postgres: Stores
+) -> None:
+    user = ready(in_postgres)
+    elsewhere = postgres_store.open("system_role")
+
+    with ThreadPoolExecutor(1) as pool:
+        with elsewhere.tenant(user.user_id) as session:
+            # As `grant` does, which has seen the second factor by now.
+            session.execute("select from users where id = %s for no key update", (user.user_id,))
+            removing = pool.submit(in_postgres.second_factors.remove, user.user_id, LATER)
+            with pytest.raises(TimeoutError):
+                removing.result(timeout=0.3)
+            session.execute(
+                "insert into user_roles (user_id, role, granted_at, granted_by) values (%s, 'admin', %s, 'me')",
+                (user.user_id, MOMENT),
+            )
+        removing.result(timeout=10)
+    elsewhere.close()
+
+    [left] = in_postgres.administration.users(query=user.email, limit=2, after=None)
+    assert left.roles == ()
+    with pytest.raises(Conflict, match="second factor"):
+        in_postgres.administration.grant(user.user_id, Role.ADMIN, by=BY, now=LATER)
+
+
+def test_no_role_is_there_without_a_second_factor_however_that_went(postgres_store: PostgresStore) -> None:
+    stores = postgres_stores(postgres_store)
+    user, without = ready(stores), stores.add_user()
+    stores.administration.grant(user.user_id, Role.ADMIN, by=BY, now=MOMENT)
+
+    with postgres_store.owner() as connection:
+        connection.execute("delete from second_factors where user_id = %s", (user.user_id,))
+        rows = connection.execute("select from user_roles where user_id = %s", (user.user_id,)).fetchall()
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            connection.execute(
+                "insert into user_roles (user_id, role, granted_at, granted_by) values (%s, 'admin', %s, 'me')",
+                (without.user_id, MOMENT),
+            )
+    assert rows == []
 
 
 def test_a_broker_connection_is_shown_without_what_opens_it(postgres_store: PostgresStore) -> None:

@@ -61,20 +61,21 @@ def test_a_reset_changes_the_password_ends_every_login_and_leaves_the_second_fac
     user, other = stores.add_user(), stores.add_user()
     for each in (user, user, other):
         log_in(stores, each.user_id)
-    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", MOMENT))
-    stores.second_factors.confirm(user.user_id, 1, [bytes(32)], MOMENT)
+    factor = SecondFactor(user.user_id, "sealed", MOMENT)
+    stores.second_factors.begin(factor)
+    stores.second_factors.confirm(factor, 1, [bytes(32)], MOMENT)
     link = add_link(stores, user.user_id, RESET)
 
     stores.email_links.reset_password(user.user_id, link, NEW, MOMENT)
 
     login = stores.users.find_login(user.email)
-    factor = stores.second_factors.find(user.user_id)
+    left = stores.second_factors.find(user.user_id)
     assert login is not None
     assert login.password_hash == NEW
     assert list(stores.logins.alive(user.user_id, MOMENT)) == []
     assert len(stores.logins.alive(other.user_id, MOMENT)) == 1
-    assert factor is not None
-    assert factor.is_on
+    assert left is not None
+    assert left.is_on
 
 
 def test_a_reset_is_told_and_on_record_and_shows_that_mail_arrives(stores: Stores) -> None:

@@ -258,6 +258,28 @@ def test_a_login_waits_for_a_new_password_that_is_being_stored_and_then_does_not
     assert in_postgres.logins.alive(user.user_id, MOMENT) == []
 
 
+def test_a_device_is_known_to_the_account_of_its_login_alone(stores: Stores) -> None:
+    user, other = stores.add_user("Owner@example.com"), stores.add_user()
+    login = log_in(stores, "first", user_id=user.user_id)
+
+    assert stores.logins.is_known("owner@EXAMPLE.com", login.device_id)
+    assert not stores.logins.is_known(other.email, login.device_id)
+    assert not stores.logins.is_known("nobody@example.com", login.device_id)
+    assert not stores.logins.is_known(user.email, uuid4())
+
+
+def test_a_device_is_known_after_it_logged_out_and_not_once_it_was_ended_from_elsewhere(stores: Stores) -> None:
+    user = stores.add_user()
+    login, ended = (log_in(stores, name, user_id=user.user_id) for name in ("out", "ended"))
+
+    stores.logins.end_by_token(user.user_id, token("out"), MOMENT)
+    stores.logins.end(user.user_id, ended.device_id, MOMENT)
+
+    assert [stores.logins.is_known(user.email, each.device_id) for each in (login, ended)] == [True, False]
+    stores.records.close(user.user_id, MOMENT)
+    assert not stores.logins.is_known(user.email, login.device_id)
+
+
 # --- codes of the second factor -------------------------------------------------------------------
 
 
@@ -269,8 +291,9 @@ def owes_code(stores: Stores, login: DeviceLogin, at: datetime) -> bool:
 
 def with_second_factor(stores: Stores) -> UUID:
     user = stores.add_user()
-    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", MOMENT))
-    stores.second_factors.confirm(user.user_id, 1, [user.user_id.bytes * 2], MOMENT)
+    factor = SecondFactor(user.user_id, "sealed", MOMENT)
+    stores.second_factors.begin(factor)
+    stores.second_factors.confirm(factor, 1, [user.user_id.bytes * 2], MOMENT)
     return user.user_id
 
 

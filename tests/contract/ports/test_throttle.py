@@ -12,7 +12,7 @@ from redis import Redis
 
 from algotrading.adapters.redis_runtime import make_redis_client
 from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
-from algotrading.domain.throttle import LONGEST_WAIT_SECONDS, Suspect, wait_after
+from algotrading.domain.throttle import LONGEST_WAIT_SECONDS, REMEMBERED_SECONDS, Suspect, wait_after
 from algotrading.ports import Throttle
 from twin.servers import ServerAddress
 
@@ -141,6 +141,25 @@ def test_how_long_one_has_to_wait_is_told_without_a_try(throttle: Throttle) -> N
     assert waits[0] == waits[2] == 0
     assert 0 < waits[1] <= 1
     spend(throttle, [patient], 1)
+
+
+def test_tries_are_forgotten_an_hour_after_the_last(valkey_server: ServerAddress) -> None:
+    client = make_redis_client(valkey_server.host, valkey_server.port, tls=False)
+    whom = suspect(free=3)
+    spend(RedisThrottle(client, LocalThrottle(_fail)), [whom], 2)
+
+    [key] = client.keys(f"*{whom.digest}")
+
+    assert REMEMBERED_SECONDS - 60 < client.ttl(key) <= REMEMBERED_SECONDS
+
+
+def test_a_process_forgets_them_an_hour_after_the_last() -> None:
+    now = 0.0
+    throttle, whom = LocalThrottle(lambda: now), [suspect(free=3)]
+    spend(throttle, whom, 3)
+
+    now = REMEMBERED_SECONDS
+    spend(throttle, whom, 3)
 
 
 def test_others_are_not_kept_waiting(throttle: Throttle) -> None:

@@ -27,6 +27,7 @@ BYPASSES = {
     "forget_registrations": "forgets what is over of everybody; of what is not, nothing",
     "forget_what_is_over": "the system's alone: forgets what is over of everybody, and tells how many rows it was",
     "forget_registrations_of_my_address": "forgets what was asked for with the address of the tenant only",
+    "is_known_device": "says of a login's identifier, which its device has, whether it is of an e-mail's account",
     "spend_sms_code": "counts everybody's codes, tells none of them, and writes for the tenant of the transaction only",
     "forget_sms_codes": "lets go of the codes of the tenant of the transaction only, once that account is deleted",
     "free_push_token": "takes a phone from the login of before, by a hash that only who has its token knows",

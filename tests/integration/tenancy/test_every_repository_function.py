@@ -156,6 +156,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresRegistrations.forget": lambda r, me: r.forget(me.user_id),
     "PostgresRegistrations.forget_old": lambda r, me: r.forget_old(MOMENT),
     "PostgresLogins.begin": lambda r, me: r.begin(replace(me.victim.login, user_id=me.user_id), bytes(32), "hash"),
+    "PostgresLogins.is_known": lambda r, me: r.is_known("nobody@example.com", me.victim.login.device_id),
     "PostgresLogins.show_code": lambda r, me: r.show_code(me.user_id, me.victim.login.device_id, MOMENT),
     "PostgresLogins.refresh": lambda r, me: r.refresh(me.user_id, me.victim.refresh_hash, bytes(32), MOMENT),
     "PostgresLogins.end_by_token": lambda r, me: r.end_by_token(me.user_id, me.victim.refresh_hash, MOMENT),
@@ -172,7 +173,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresKeptAnswers.forget": lambda r, me: r.forget(replace(me.victim.keyed, user_id=me.user_id)),
     "PostgresSecondFactors.find": lambda r, me: r.find(me.user_id),
     "PostgresSecondFactors.begin": lambda r, me: r.begin(SecondFactor(me.user_id, "forged", MOMENT)),
-    "PostgresSecondFactors.confirm": lambda r, me: r.confirm(me.user_id, 1, [bytes(32)], MOMENT),
+    "PostgresSecondFactors.confirm": lambda r, me: r.confirm(
+        SecondFactor(me.user_id, me.victim.mark, MOMENT), 1, [bytes(32)], MOMENT
+    ),
     "PostgresSecondFactors.use_step": lambda r, me: r.use_step(me.user_id, 1 << 40),
     "PostgresSecondFactors.note_reuse": lambda r, me: r.note_reuse(me.user_id, MOMENT),
     "PostgresSecondFactors.recovery_left": lambda r, me: r.recovery_left(me.user_id),

@@ -93,8 +93,9 @@ def make_trader(stores: Stores) -> Trader:
     login = DeviceLogin(uuid4(), user.user_id, mark, MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
     refresh_hash = sha256(mark.encode()).digest()
     stores.logins.begin(login, refresh_hash, "hash")
-    stores.second_factors.begin(SecondFactor(user.user_id, mark, MOMENT))
-    stores.second_factors.confirm(user.user_id, 1, [refresh_hash], MOMENT)
+    factor = SecondFactor(user.user_id, mark, MOMENT)
+    stores.second_factors.begin(factor)
+    stores.second_factors.confirm(factor, 1, [refresh_hash], MOMENT)
     for purpose in LinkPurpose:
         link_hash = sha256(f"{mark} {purpose}".encode()).digest()
         stores.email_links.add(user.user_id, purpose, link_hash, now=MOMENT, expires_at=MOMENT + LOGIN_LASTS)

@@ -25,6 +25,22 @@ def test_a_hash_matches_its_password_alone(passwords: Argon2Passwords) -> None:
     assert not passwords.matches("", stored)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "typed"),
+    [("caf\u00e9 with milk", "cafe\u0301 with milk"), ("cafe\u0301 with milk", "caf\u00e9 with milk"), ("\u210c", "H")],
+)
+def test_what_looks_the_same_is_the_same_on_every_keyboard(passwords: Argon2Passwords, chosen: str, typed: str) -> None:
+    assert passwords.matches(typed, passwords.hash(chosen))
+    assert not passwords.matches(typed + "x", passwords.hash(chosen))
+
+
+def test_a_password_that_was_hashed_as_it_was_typed_goes_on(passwords: Argon2Passwords) -> None:
+    typed = "cafe\u0301 with milk"
+    of_before = passwords._hasher.hash(typed)
+
+    assert passwords.matches(typed, of_before)
+
+
 def test_the_deployed_parameters_are_those_of_owasp(passwords: Argon2Passwords) -> None:
     assert passwords.hash("good-old-horse").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 

@@ -68,6 +68,39 @@ def test_somebody_who_forgot_chooses_a_new_password_by_the_link_of_a_mail(world:
     assert log_in(world, PERSON["password"]).error == "CREDENTIALS_INVALID"
 
 
+COMPOSED, DECOMPOSED = "caf\u00e9 with cold milk", "cafe\u0301 with cold milk"
+
+
+def test_an_accent_is_the_same_on_every_keyboard_wherever_a_password_is_typed(world: ApiWorld) -> None:
+    # Registered and confirmed
+    world.call("POST", "/auth/register", {"email": PERSON["email"], "password": COMPOSED})
+    [mail] = world.deliver_mails()
+    link = mail.text.partition("/confirm#")[2].split()[0]
+    opened = world.call("POST", "/auth/register/confirm", {"token": link, "password": DECOMPOSED})
+    assert opened.status == 200, opened.body
+    # Logged in
+    token = log_in(world, DECOMPOSED).body["token"]
+    assert log_in(world, COMPOSED).status == 200
+    # Changed: the same one is no other
+    both = {"old_password": DECOMPOSED, "new_password": COMPOSED}
+    assert world.call("POST", "/auth/password", both, token=token).fields == ["new_password"]
+    changed = {"old_password": DECOMPOSED, "new_password": f"{DECOMPOSED} again"}
+    assert world.call("POST", "/auth/password", changed, token=token).status == 200
+    assert log_in(world, f"{COMPOSED} again").status == 200
+    # Reset
+    assert reset(world, sent_link(world), DECOMPOSED).status == 200
+    token = log_in(world, COMPOSED).body["token"]
+    # And asked for at a deletion
+    assert world.call("POST", "/account/delete", {"password": DECOMPOSED}, token=token).status == 200
+
+
+@pytest.mark.parametrize("password", ["e\u0301" * 6, "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44" * 2])
+def test_a_new_password_is_counted_and_judged_as_it_is_hashed(world: ApiWorld, password: str) -> None:
+    asked = world.call("POST", "/auth/register", {"email": PERSON["email"], "password": password})
+
+    assert (asked.status, asked.fields) == (400, ["password"])
+
+
 def test_the_answer_is_the_same_whoever_has_an_account_and_so_is_the_work(world: ApiWorld) -> None:
     world.register("known@example.com")
     world.errands.asked.clear()
@@ -197,6 +230,22 @@ def test_asking_again_and_again_is_slowed_down_for_an_account_that_is_there_and_
     for email in (PERSON["email"], "nobody@example.com"):
         statuses = [forget(world, email).status for _ in range(5)]
         assert statuses == [202, 202, 202, 429, 429]
+
+
+def test_strangers_who_ask_for_an_owner_do_not_keep_the_owners_device_waiting(world: ApiWorld) -> None:
+    # Given strangers who have asked for the owner's mailbox until they wait
+    world.register()
+    device = str(log_in(world, PERSON["password"]).body["device_id"])
+    while forget(world).status == 202:
+        pass
+
+    # Then the owner's device is sent a link, a few times, and whoever knows none waits
+    def ask(known: str) -> int:
+        body = {"email": PERSON["email"], "known_device": known}
+        return world.call("POST", "/auth/password/forgot", body).status
+
+    assert ask(str(uuid4())) == 429
+    assert [ask(device) for _ in range(4)] == [202, 202, 202, 429]
 
 
 def test_guessing_at_links_is_slowed_down(world: ApiWorld) -> None:

@@ -124,6 +124,55 @@ def test_a_role_counts_while_its_holders_second_factor_is_on(world: ApiWorld, bo
     assert boss.ask("POST", "/admin/release", {"code": "000000"}).error == "ACCESS_DENIED"
 
 
+def enrol(world: ApiWorld, token: str) -> tuple[str, list[str]]:
+    """Another second factor, switched on with a token: its secret and recovery codes."""
+    secret = str(world.call("POST", "/auth/second-factor", token=token).body["secret"])
+    confirmed = world.call("POST", "/auth/second-factor/confirm", {"code": shown(world, secret)}, token=token)
+    return secret, list(confirmed.body["recovery_codes"])
+
+
+def test_a_stolen_token_and_a_recovery_code_make_no_administrator_by_another_second_factor(
+    world: ApiWorld, boss: Boss
+) -> None:
+    # Given a thief with the token of an administrator's login and one of the recovery codes
+    _, codes = enrol_again(world, boss)
+    assert boss.ask("GET", "/admin/users").status == 200
+
+    # When the thief switches the second factor off, and an own one on
+    assert boss.ask("POST", "/auth/second-factor/remove", {"code": codes[0]}).status == 200
+    secret, _ = enrol(world, boss.token)
+    wait_a_step(world)
+
+    # Then nobody is an administrator by it, with the old token or a new one, and the trail says since when
+    assert boss.ask("GET", "/admin/users").error == "ACCESS_DENIED"
+    again = world.call("POST", "/auth/login", {**BOSS, "code": shown(world, secret)}).body["token"]
+    assert world.call("GET", "/admin/users", token=again).error == "ACCESS_DENIED"
+    [withdrawn] = [e.data for e in world.database.audit if e.kind is AuditKind.ROLE_WITHDRAWN][1:]
+    assert (withdrawn["by"], withdrawn["role"]) == (str(boss.user_id), Role.ADMIN)
+
+
+def test_a_login_that_showed_a_second_factor_of_before_opens_no_door_of_the_staff(world: ApiWorld, boss: Boss) -> None:
+    # Given an administrator who has switched to another second factor on another device, and was made one again
+    boss.ask("POST", "/auth/second-factor/remove", {"code": boss.code()})
+    desk = world.log_in(BOSS["email"])
+    secret, _ = enrol(world, desk)
+    world.database.roles[boss.user_id] = {Role.ADMIN}
+    wait_a_step(world)
+
+    # Then the login of before, which goes on, is let in once it shows the new one
+    assert boss.ask("GET", "/admin/users").error == "SECOND_FACTOR_REQUIRED"
+    assert boss.ask("POST", "/auth/second-factor/verify", {"code": shown(world, secret)}).status == 200
+    assert boss.ask("GET", "/admin/users").status == 200
+
+
+def enrol_again(world: ApiWorld, boss: Boss) -> tuple[str, list[str]]:
+    """The boss with another second factor, of which the recovery codes are known, and made an administrator again."""
+    boss.ask("POST", "/auth/second-factor/remove", {"code": boss.code()})
+    found = enrol(world, boss.token)
+    world.database.roles[boss.user_id] = {Role.ADMIN}
+    return found
+
+
 def test_every_request_of_the_staff_is_in_the_deployments_trail_whatever_becomes_of_it(
     world: ApiWorld, boss: Boss
 ) -> None:
@@ -272,7 +321,9 @@ def test_a_role_is_granted_and_withdrawn(world: ApiWorld, boss: Boss) -> None:
     world.call("POST", "/auth/second-factor/confirm", {"code": shown(world, secret)}, token=token)
     assert boss.do(path, role="support").body == {"user_id": str(helper), "status": "granted"}
 
-    as_support = world.token_for(helper, second_factor=True)
+    wait_a_step(world)
+    person = {"email": "helper@example.com", "password": BOSS["password"], "code": shown(world, secret)}
+    as_support = world.call("POST", "/auth/login", person).body["token"]
     assert world.call("GET", "/admin/users", token=as_support).status == 200
     assert world.call("POST", "/admin/release", {"code": "1"}, token=as_support).error == "ACCESS_DENIED"
     refused = world.call("POST", f"/admin/users/{helper}/lock", {"code": "1", "reason": "x"}, token=as_support)

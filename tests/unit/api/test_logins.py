@@ -369,3 +369,60 @@ def test_a_refused_login_tells_of_no_device(world: ApiWorld) -> None:
     assert world.call("POST", "/auth/login", {**PERSON, "password": "a wrong one"}).status == 401
 
     assert told(world) == []
+
+
+# --- while strangers guess -------------------------------------------------------------------------
+
+
+def guess(world: ApiWorld, **more: str) -> int:
+    return world.call("POST", "/auth/login", {**PERSON, "password": "a wrong one", **more}).status
+
+
+def test_strangers_guesses_do_not_hold_up_the_owners_device(world: ApiWorld) -> None:
+    # Given strangers who have guessed at an account until everybody waits for it
+    world.register()
+    device = log_in(world, "phone").body["device_id"]
+    while guess(world) != 429:
+        pass
+    assert world.call("POST", "/auth/login", PERSON).status == 429
+
+    # When the owner logs in on a device that was logged in before
+    answer = world.call("POST", "/auth/login", {**PERSON, "known_device": device})
+
+    # Then that is no try of theirs; and they wait as before
+    assert answer.status == 200
+    assert (guess(world), world.call("POST", "/auth/login", PERSON).status) == (429, 429)
+
+
+def test_a_device_that_the_account_knows_has_no_more_tries_than_the_account(world: ApiWorld) -> None:
+    world.register()
+    device = log_in(world, "phone").body["device_id"]
+
+    assert [guess(world, known_device=device) for _ in range(6)] == [401] * 5 + [429]
+    right = {**PERSON, "known_device": device}
+    assert world.call("POST", "/auth/login", right).status == 429
+    # And its owner is told once it waits for long.
+    waits = 0
+    while not world.errands.asked and waits < 20:
+        world.clock.sleep(60.0 * waits)
+        guess(world, known_device=device)
+        guess(world, known_device=device)
+        waits += 1
+    assert [each.kind for each in world.errands.asked] == ["logins_held_up"]
+
+
+@pytest.mark.parametrize("device", ["made up", "another user's", "ended from elsewhere"])
+def test_a_device_that_is_not_the_accounts_is_counted_by_the_account(world: ApiWorld, device: str) -> None:
+    token = world.register()
+    first, others = device_of(world, token), device_of(world, world.register("other@example.com"))
+    if device == "ended from elsewhere":
+        world.call("DELETE", f"/auth/devices/{first}", token=token)
+    known = {"made up": str(NOBODY), "another user's": others}.get(device, first)
+    while guess(world) != 429:
+        pass
+
+    # The same answer as without one, of an account that is there and of one that is not.
+    assert guess(world, known_device=known) == 429
+    nobody = {"email": "nobody@example.com", "password": "x", "known_device": known}
+    answers = [world.call("POST", "/auth/login", nobody) for _ in range(6)]
+    assert [each.status for each in answers] == [401] * 5 + [429]

@@ -166,10 +166,9 @@ def test_a_stranger_who_names_an_account_is_told_nothing_of_it(
 @pytest.mark.parametrize("route", GUARDED, ids=key_of)
 def test_staff_are_let_in_where_the_table_says(world: ApiWorld, route: ApiRoute, role: Role) -> None:
     own = world.register()
-    user_id, thing = world.user_of(own), world.create(own)
-    world.employ(user_id, role)
+    thing = world.create(own)
 
-    answer = ask(world, route, world.token_for(user_id, second_factor=True), thing)
+    answer = ask(world, route, world.employed(own, role), thing)
 
     # Staff have an account of their own, like everybody.
     assert is_let_in(answer) == bool({Role.TRADER, role} & ACCESS[route.key].roles), answer.body
@@ -179,10 +178,9 @@ def test_staff_are_let_in_where_the_table_says(world: ApiWorld, route: ApiRoute,
 @pytest.mark.parametrize("route", [route for route in GUARDED if Role.VIEWER in ACCESS[route.key].roles], ids=key_of)
 def test_staff_read_nobodys_strategies(world: ApiWorld, route: ApiRoute, role: Role) -> None:
     trader, clerk = world.register(), world.register("clerk@example.com")
-    clerk_id, thing = world.user_of(clerk), world.create(trader)
-    world.employ(clerk_id, role)
+    thing = world.create(trader)
 
-    answer = ask(world, route, world.token_for(clerk_id, second_factor=True), thing, world.user_of(trader))
+    answer = ask(world, route, world.employed(clerk, role), thing, world.user_of(trader))
 
     assert (answer.status, answer.error) == (403, "ACCESS_DENIED")
 

@@ -130,6 +130,17 @@ def test_guessing_codes_is_slowed_down(world: ApiWorld) -> None:
     assert removals == [401] * 5 + [429]
 
 
+def test_guessing_at_the_code_that_confirms_it_is_slowed_down(world: ApiWorld) -> None:
+    token = world.register()
+    secret = world.call("POST", PATH, token=token).body["secret"]
+
+    tries = [world.call("POST", f"{PATH}/confirm", {"code": "00000"}, token=token).status for _ in range(6)]
+
+    assert tries == [401] * 5 + [429]
+    assert world.call("POST", f"{PATH}/confirm", {"code": shown(world, secret)}, token=token).status == 429
+    assert world.call("GET", PATH, token=token).body == {"is_on": False}
+
+
 def test_it_is_taken_away_with_a_code_only(world: ApiWorld) -> None:
     token, secret, _ = switch_on(world)
     assert world.call("POST", f"{PATH}/remove", {"code": "000000"}, token=token).error == "CREDENTIALS_INVALID"

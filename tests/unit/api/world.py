@@ -479,14 +479,18 @@ class ApiWorld:
 
     def clerk(self, role: Role, email: str = "clerk@example.com") -> str:
         """The token of somebody who has a role of staff, and has just shown a second factor."""
-        login = self.tokens.read(self.register(email), audience=API_AUDIENCE)
+        return self.employed(self.register(email), role)
+
+    def employed(self, token: str, role: Role, *, hours: float = 12) -> str:
+        """Another token of that login, whose user has got a role of staff, and has just shown a second factor on it."""
+        login = self.tokens.read(token, audience=API_AUDIENCE)
         self.employ(login.user_id, role)
         assert login.device_id is not None
         self.database.codes_shown[login.device_id] = self.clock.now()
         return self.tokens.issue(
             login.user_id,
             audience=API_AUDIENCE,
-            lifetime=timedelta(hours=12),
+            lifetime=timedelta(hours=hours),
             second_factor=True,
             device_id=login.device_id,
         )
@@ -540,6 +544,7 @@ class ApiWorld:
         logins, is_common = MemoryLogins(self.database), CommonPasswords().__contains__
         links = AccountLinks(
             users=users,
+            logins=MemoryLogins(self.database),
             links=MemoryEmailLinks(self.database),
             errands=self.errands,
             passwords=passwords,

@@ -164,6 +164,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     errands = SqsErrands(lambda: parts.client("sqs"), settings.mail_queue_url)
     links = AccountLinks(
         users=users,
+        logins=logins,
         links=PostgresEmailLinks(database),
         errands=errands,
         passwords=passwords,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from algotrading.contracts.api_broker import AccountBrokerSummary, BrokerSummary
 from algotrading.contracts.api_common import Answer, Identifier, Instant, RequestBody, Storable
+from algotrading.domain.passwords import normal_form
 
 SHORTEST_PASSWORD: Final = 12
 """Of new ones (OWASP ASVS 4.0.3, 2.1.1). Older ones, of eight characters and more, go on."""
@@ -38,6 +39,8 @@ SecondFactorCode = Annotated[str, StringConstraints(strip_whitespace=True, min_l
 NewPassword = Annotated[
     str,
     StringConstraints(min_length=SHORTEST_PASSWORD, max_length=_LONGEST_PASSWORD),
+    # Before the length is looked at: what is hashed is what is counted and looked up in the lists.
+    BeforeValidator(lambda given: normal_form(given) if isinstance(given, str) else given),
     Storable,
     Field(
         description="Twelve to 128 characters of any kind; not the e-mail, nor what is guessed early",
@@ -79,7 +82,8 @@ class LoginRequest(RequestBody):
     )
     known_device: Identifier | None = Field(
         default=None,
-        description="The device_id of an earlier login on this device: without it the owner is told of a new device",
+        description="The device_id of an earlier login on this device: without it the owner is told of a new device,"
+        " and waits while others guess at the password",
     )
 
 
@@ -168,6 +172,10 @@ class ForgotPasswordRequest(RequestBody):
     """Ask for a link by which a new password is chosen."""
 
     email: Email = Field(examples=["user@gmail.com"])
+    known_device: Identifier | None = Field(
+        default=None,
+        description="The device_id of an earlier login on this device: without it the owner waits while others ask",
+    )
 
 
 class MailAskedAnswer(Answer):

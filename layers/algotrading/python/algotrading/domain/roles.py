@@ -46,6 +46,9 @@ class Standing:
     owes_code: bool = False
     """Whether their second factor is on, and the login that was named has not shown a code of it for
     `logins.CODE_IS_FRESH`; a key never does."""
+    has_shown_factor: bool = False
+    """Whether the login that was named has shown a code of the second factor that is on now. One that showed another,
+    which was switched off since, says so in its token for as long as that is good."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,16 +27,22 @@ class Suspect:
     else go on guessing at others' for ever."""
 
 
-def suspects_of_login(email: str, address: str) -> Sequence[Suspect]:
-    """One account from one address, one account from anywhere, and one address at any account."""
+def suspects_of_login(email: str, address: str, known_device: UUID | None = None) -> Sequence[Suspect]:
+    """One account from one address, one account from anywhere, and one address at any account.
+
+    `known_device`: one on which the account's owner was logged in before. Its tries are counted by it instead of by the
+    account, so that whoever guesses elsewhere does not keep the owner out (OWASP, Slow Down Online Guessing Attacks
+    with Device Cookies); as tightly, for it may be in a thief's hands."""
     return (
-        *suspects_of_account(email, address),
+        *suspects_of_account(email, address, known_device),
         Suspect(_digest("address", address), free=100, is_cleared=False),
     )
 
 
-def suspects_of_account(email: str, address: str) -> Sequence[Suspect]:
+def suspects_of_account(email: str, address: str, known_device: UUID | None = None) -> Sequence[Suspect]:
     """Those of a login by which tries at this very account are counted."""
+    if known_device is not None:
+        return (Suspect(_digest("device", str(known_device)), free=5, is_cleared=True),)
     account = email.lower()
     return (
         Suspect(_digest("account at address", account, address), free=5, is_cleared=True),
@@ -65,9 +71,13 @@ def suspects_of_code(user_id: UUID) -> Sequence[Suspect]:
     return (Suspect(_digest("code", str(user_id)), free=5, is_cleared=True),)
 
 
-def suspects_of_forgotten_password(email: str, address: str) -> Sequence[Suspect]:
-    """Each try may send a mail to somebody who did not ask for it. None of them ever counts as good."""
-    return _suspects_of_asked_mail("forgotten", email, address)
+def suspects_of_forgotten_password(email: str, address: str, known_device: UUID | None = None) -> Sequence[Suspect]:
+    """Each try may send a mail to somebody who did not ask for it. None of them ever counts as good. A device of the
+    owner's is counted by itself, as at logins."""
+    of_mailbox = _suspects_of_asked_mail("forgotten", email, address)
+    if known_device is None:
+        return of_mailbox
+    return (Suspect(_digest("forgotten on device", str(known_device)), free=3, is_cleared=False), of_mailbox[-1])
 
 
 def suspects_of_link(address: str) -> Sequence[Suspect]:

@@ -81,6 +81,11 @@ class Logins(Protocol):
         """
         ...
 
+    def is_known(self, email: str, device_id: UUID) -> bool:
+        """Whether this is an earlier login of the account with this e-mail, of a device that is known by it (see
+        `begin`). Whoever names a login that is none learns nothing of the e-mail, nor by the time taken."""
+        ...
+
     def show_code(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
         """A code of the second factor was shown on this login. Raises NotFound when it is not the user's, or over."""
         ...
@@ -135,8 +140,8 @@ class SecondFactors(Protocol):
         """Store one that waits for its confirmation, instead of another that does. Raises Conflict when one is on."""
         ...
 
-    def confirm(self, user_id: UUID, step: int, recovery: Collection[bytes], now: datetime) -> None:
-        """Switch it on. Raises Conflict when none waits for that."""
+    def confirm(self, factor: SecondFactor, step: int, recovery: Collection[bytes], now: datetime) -> None:
+        """Switch on the one that was found, and no other. Raises Conflict when it does not wait for that (any more)."""
         ...
 
     def use_step(self, user_id: UUID, step: int) -> bool:
@@ -157,7 +162,8 @@ class SecondFactors(Protocol):
 
     def remove(self, user_id: UUID, now: datetime, *, but: UUID | None = None) -> None:
         """Switch it off, forget it with its recovery codes, and end every login `but` one: a phone that was lost with
-        the second factor on it is not to go on."""
+        the second factor on it is not to go on. Roles of the staff go with it, on record: whoever begins another one
+        with a stolen token is not to hold them by that. Raises TokenInvalid: the account is gone."""
         ...
 
 

@@ -18,6 +18,7 @@ from algotrading.domain.errors import (
     TooManyTries,
 )
 from algotrading.domain.guessable import is_guessable, words_of
+from algotrading.domain.passwords import normal_form
 from algotrading.domain.throttle import (
     TOLD_FROM_SECONDS,
     Suspect,
@@ -28,7 +29,7 @@ from algotrading.domain.throttle import (
     suspects_of_login,
     suspects_of_mail,
 )
-from algotrading.ports import Clock, EmailLinks, Errands, Passwords, Throttle, Users
+from algotrading.ports import Clock, EmailLinks, Errands, Logins, Passwords, Throttle, Users
 from algotrading.services.link_tokens import read_link_token
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ _OF_THIS_SERVICE = frozenset({"algotrading", "algo", "trading", "kite", "zerodha
 
 def is_easy(password: str, email: str, is_common: Callable[[str], bool]) -> bool:
     """Whether everybody tries a password first, or it is the e-mail itself."""
-    return is_common(password) or _is_email(password, email)
+    return is_common(normal_form(password)) or _is_email(normal_form(password), email)
 
 
 def refuse_easy(password: str, email: str, is_common: Callable[[str], bool], field: str = "password") -> None:
@@ -73,6 +74,7 @@ class AccountLinks:
     """Asks for links, and takes them."""
 
     users: Users
+    logins: Logins
     links: EmailLinks
     errands: Errands
     passwords: Passwords
@@ -80,16 +82,18 @@ class AccountLinks:
     clock: Clock
     is_common: Callable[[str], bool]
 
-    def forget(self, email: str, address: str) -> None:
+    def forget(self, email: str, address: str, known_device: UUID | None = None) -> None:
         """Have a link for a new password sent to whoever has an account with this e-mail.
 
         Whether there is one is looked at by whoever sends the mail, later and elsewhere: here the same is done for
-        every address, in the same time.
+        every address, in the same time; only for who names a login of the account's, `known_device`, something else.
 
         Raises:
-            TooManyTries: for this address of mail, or from this address of the network.
+            TooManyTries: for this address of mail (on a device that its account knows: on that), or from this address
+                of the network.
         """
-        self._try(suspects_of_forgotten_password(email, address))
+        is_known = known_device is not None and self.logins.is_known(email, known_device)
+        self._try(suspects_of_forgotten_password(email, address, known_device if is_known else None))
         self.errands.ask(ResetPasswordErrand(email=email))
 
     def reset(self, token: str, password: str, address: str, *, revoke_access: bool = False) -> None:
@@ -150,11 +154,11 @@ class AccountLinks:
         self.errands.ask(VerifyEmailErrand(user_id=user_id))
         return True
 
-    def tell_of_guesses(self, email: str, address: str) -> None:
+    def tell_of_guesses(self, email: str, address: str, known_device: UUID | None = None) -> None:
         """Have the owner told that tries at this account have to wait, if they do for long, and there is an account:
         that is looked at later and elsewhere, as for `forget`. Not told in vain: tries at other accounts from this
         address. The login is refused all the same when nobody can be asked."""
-        if self.throttle.waits(suspects_of_account(email, address)) < TOLD_FROM_SECONDS:
+        if self.throttle.waits(suspects_of_account(email, address, known_device)) < TOLD_FROM_SECONDS:
             return
         if self.throttle.try_now(suspects_of_held_up_notice(email)) > 0:
             return

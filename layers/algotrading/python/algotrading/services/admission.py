@@ -89,7 +89,7 @@ class Admission:
             RateLimited: the caller's requests of this minute are used up.
             AccountLocked: nobody gets in.
             AccessDenied: not as what the caller is.
-            SecondFactorRequired: staff, and their login showed none.
+            SecondFactorRequired: staff, and their login did not show the one that is on now.
             FreshCodeNeeded: it was shown too long ago for this.
         """
         standing = self.standings.read(bearer, self.clock.now())
@@ -159,7 +159,7 @@ class Admission:
             is_staff = bool(standing.roles & STAFF)
             who = "administrators" if is_staff else "the staff of the deployment"
             raise AccessDenied(f"this is for {who}")
-        if not bearer.has_second_factor:
+        if not (bearer.has_second_factor and standing.has_shown_factor):
             raise SecondFactorRequired("log in with your second factor first")
         role = Role.ADMIN if Role.ADMIN in held else Role.SUPPORT
         self.standings.note_staff(bearer.user_id, role, asked.door, asked.path, self.clock.now())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from algotrading.domain.errors import FieldProblem, RequestInvalid
+from algotrading.domain.passwords import normal_form
 from algotrading.ports import Clock, Logins, Passwords
 from algotrading.services.account_links import refuse_easy
 from algotrading.services.password_check import PasswordCheck
@@ -37,7 +38,7 @@ class PasswordChange:
         """
         user, login = self.check.confirm(user_id, old, address, wrong="the old password is not right")
         refuse_easy(new, user.email, self.is_common, "new_password")
-        if new == old:
+        if normal_form(new) == normal_form(old):
             raise RequestInvalid("the request is not valid: see new_password", (_SAME,))
         new_hash = self.passwords.hash(new)
         return self.logins.change_password(user_id, device_id, login.password_hash, new_hash, self.clock.now())

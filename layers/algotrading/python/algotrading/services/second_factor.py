@@ -83,7 +83,7 @@ class SecondFactorKeeper:
 
         Raises:
             AuthenticationFailed: the code is not the phone's.
-            Conflict: nothing waits for a confirmation.
+            Conflict: nothing waits for a confirmation, or another one was begun meanwhile.
         """
         factor = self.factors.find(user_id)
         if factor is None or factor.is_on:
@@ -93,7 +93,7 @@ class SecondFactorKeeper:
             raise AuthenticationFailed(_WRONG)
         codes = [f"{code[:5]}-{code[5:]}" for code in (secrets.token_hex(5) for _ in range(RECOVERY_CODES))]
         hashes = [each for each in (self._hash(factor, code) for code in codes) if each is not None]
-        self.factors.confirm(user_id, step, hashes, self.clock.now())
+        self.factors.confirm(factor, step, hashes, self.clock.now())
         return codes
 
     def remove(self, user_id: UUID, code: str, *, but: UUID | None = None) -> None:

@@ -12,6 +12,7 @@ from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.at_stake import is_trading
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.logins import end_all
+from algotrading.adapters.postgres.second_factors import forget_second_factor
 from algotrading.domain.account_notices import ERASED
 from algotrading.domain.accounts import STILL_TRADING
 from algotrading.domain.audit import AuditKind, account_entry, disconnected_entry
@@ -75,13 +76,11 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
 """What belongs to a user, in the order in which it is exported: no secret, and no hash of one."""
 
 _FORGET = (
-    "delete from second_factors where user_id = %s",
     "delete from refresh_tokens where user_id = %s",
     "delete from email_links where user_id = %s",
     "delete from registrations where user_id = %s",
     "delete from kept_answers where user_id = %s",
     "delete from api_keys where user_id = %s",
-    "delete from user_roles where user_id = %s",
     "delete from viewer_grants where user_id = %s",
     "delete from viewer_grants where viewer_id = %s",
     "delete from notification_wishes where user_id = %s",
@@ -137,6 +136,7 @@ class PostgresAccountRecords:
             for row in disconnected:
                 audit.append(session, disconnected_entry(user_id, **row, at=now))
             end_all(session, LoginEnd.ACCOUNT_DELETED, now)
+            forget_second_factor(session, user_id, now, by=str(user_id))
             for statement in _FORGET:
                 session.execute(statement.encode(), (user_id,))
             # Before the address is forgotten, by which they are found.

@@ -61,6 +61,15 @@ class PostgresLogins:
             _add_token(session, login, token_hash, login.created_at)
             audit.append(session, login_entry(login))
 
+    def is_known(self, email: str, device_id: UUID) -> bool:
+        """See ports.Logins."""
+        with self._database.login(email) as session:
+            row = session.execute(
+                "select is_known_device(%s, %s, %s) as is_known", (device_id, email, list(KEEPS_DEVICE_KNOWN))
+            ).fetchone()
+        assert row is not None
+        return bool(row["is_known"])
+
     def show_code(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
         """See ports.Logins."""
         with self._database.tenant(user_id) as session:

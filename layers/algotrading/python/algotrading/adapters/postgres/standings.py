@@ -38,7 +38,9 @@ class PostgresStandings:
                 "     and l.user_id = u.id and l.ended_at is null and l.expires_at > %(now)s) as is_logged_in,"
                 " exists (select from second_factors f where f.user_id = u.id and f.confirmed_at is not null)"
                 "     and not exists (select from logins l where l.device_id = %(device)s and l.user_id = u.id"
-                "     and l.code_at > %(fresh)s) as owes_code"
+                "     and l.code_at > %(fresh)s) as owes_code,"
+                " exists (select from logins l join second_factors f using (user_id) where l.device_id = %(device)s"
+                "     and l.user_id = u.id and l.code_at >= f.confirmed_at) as has_shown_factor"
                 " from users u where u.id = %(user)s and u.deleted_at is null",
                 {"user": user_id, "device": bearer.device_id, "now": now, "fresh": now - CODE_IS_FRESH},
             ).fetchone()
@@ -46,7 +48,8 @@ class PostgresStandings:
                 return None
             key = None if key_hash is None else _use_key(session, user_id, key_hash, now)
         roles = frozenset(map(Role, row["roles"]))
-        return Standing(user_id, row["is_locked"], roles, row["is_logged_in"], key, row["owes_code"])
+        is_logged_in, owes_code, has_shown = row["is_logged_in"], row["owes_code"], row["has_shown_factor"]
+        return Standing(user_id, row["is_locked"], roles, is_logged_in, key, owes_code, has_shown)
 
     def enter(self, account: UUID, viewer: UUID, door: str, now: datetime) -> bool:
         """See ports.Standings."""

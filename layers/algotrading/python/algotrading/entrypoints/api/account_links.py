@@ -75,7 +75,7 @@ class AccountLinkRoutes:
     def forget(self, request: Request, body: ForgotPasswordRequest) -> MailAskedAnswer:
         """If this e-mail has an account, a mail with a link is on its way to it; the link works once, for thirty
         minutes. The answer is the same in any case, and comes as fast."""
-        self._services().forget(body.email, address(request))
+        self._services().forget(body.email, address(request), body.known_device)
         return MailAskedAnswer()
 
     def reset(self, request: Request, body: ResetPasswordRequest) -> PasswordResetAnswer:
