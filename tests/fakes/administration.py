@@ -17,7 +17,7 @@ from algotrading.domain.logins import LoginEnd
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.roles import Role
 from tests.fakes import audit
-from tests.fakes.accounts import MemoryLogins
+from tests.fakes.accounts import MemoryLogins, forget_second_factor
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.ledger import add_notice
 from tests.fakes.named_accounts import MemoryNamedAccounts
@@ -119,8 +119,7 @@ class MemoryAdministration:
             factor = database.second_factors.get(user_id)
             if factor is None or not factor.is_on:
                 raise Conflict("this user has no second factor that is on")
-            del database.second_factors[user_id]
-            database.recovery_codes.pop(user_id, None)
+            forget_second_factor(database, user_id, now, by=by)
             entry = staff_deed_entry(user_id, AuditKind.SECOND_FACTOR_CLEARED, now, by=by, reason=reason)
             audit.append(database, entry)
             ended = MemoryLogins(database).end_for(user_id, LoginEnd.REVOKED, now)

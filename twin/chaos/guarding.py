@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from algotrading.domain.metrics import TROUBLES
-from fargate_listener.reporter import INTERVAL_SECONDS
 from twin.chaos.evidence import NANO, Alarm, Evidence, Sight, StrategyRecord
 
 ALLOWED_NS = NANO
@@ -18,7 +17,7 @@ _ALARM_AFTER = timedelta(seconds=15)
 """Metrics are reported every few seconds and checks run every fifteen: an alarm this near speaks of the span."""
 WATCHER_AWAY = "the watcher's reports are missing"
 """What CloudWatch alarms upon when nothing comes any more (the heartbeat of `algotrading.domain.metrics`)."""
-_FIRST_REPORT_NS = int(INTERVAL_SECONDS * NANO)
+FIRST_REPORT_NS = 10 * NANO
 """So long after its start a watcher reports first: until then nothing has come since the one before it died."""
 _OF_THE_GUARD = frozenset(
     {
@@ -105,7 +104,7 @@ def _alarm_for(alarms: Sequence[Alarm], strategy: StrategyRecord, bare: Sequence
 def _are_reports_missing(bare: Sequence[Sight]) -> bool:
     """Whether no watcher answered, from the first sample on, or only one that started since and is yet to report."""
     unanswered = [sight.at_ns for sight in bare if sight.guarded is None]
-    return bare[0].guarded is None and bare[-1].at_ns - unanswered[-1] < _FIRST_REPORT_NS
+    return bare[0].guarded is None and bare[-1].at_ns - unanswered[-1] < FIRST_REPORT_NS
 
 
 def _moment(at_ns: int) -> datetime:

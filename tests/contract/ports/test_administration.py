@@ -121,8 +121,9 @@ def test_a_second_factor_is_taken_away_with_its_codes_and_logins_and_nobody_else
     user, other = ready(stores), ready(stores)
     code = user.user_id.bytes * 2
     stores.second_factors.remove(user.user_id, MOMENT)
-    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", MOMENT))
-    stores.second_factors.confirm(user.user_id, 1, [code], MOMENT)
+    begun = SecondFactor(user.user_id, "sealed", MOMENT)
+    stores.second_factors.begin(begun)
+    stores.second_factors.confirm(begun, 1, [code], MOMENT)
     for who, name in ((user, "phone"), (user, "desk"), (other, "tablet")):
         log_in(stores, name, user_id=who.user_id)
     before = len(kinds_of(stores, user.user_id))
@@ -137,6 +138,8 @@ def test_a_second_factor_is_taken_away_with_its_codes_and_logins_and_nobody_else
     assert stores.second_factors.find(other.user_id) is not None
     assert len(stores.logins.alive(other.user_id, LATER)) == 1
     assert kinds_of(stores, user.user_id)[before:] == ["second_factor_cleared", "login_ended", "login_ended"]
+    with pytest.raises(Conflict):
+        stores.administration.grant(user.user_id, Role.ADMIN, by=BY, now=LATER)
     [told, *_] = stores.notifications.inbox(user.user_id, limit=9, before=None)
     assert (told.kind, "taken away by whoever runs the service" in told.text) == ("second_factor_off", True)
     # And there is nothing to take away a second time, nor one that was only begun.
@@ -144,6 +147,18 @@ def test_a_second_factor_is_taken_away_with_its_codes_and_logins_and_nobody_else
     with pytest.raises(Conflict):
         stores.administration.clear_second_factor(user.user_id, by=BY, reason="again", now=LATER)
     assert stores.second_factors.find(user.user_id) is not None
+
+
+def test_roles_of_the_staff_go_with_a_second_factor_that_is_taken_away(stores: Stores) -> None:
+    user = ready(stores)
+    stores.administration.grant(user.user_id, Role.ADMIN, by=BY, now=MOMENT)
+    before = len(kinds_of(stores, user.user_id))
+
+    stores.administration.clear_second_factor(user.user_id, by=BY, reason="phone lost", now=LATER)
+
+    assert kinds_of(stores, user.user_id)[before:] == ["role_withdrawn", "second_factor_cleared"]
+    [shown] = stores.administration.users(query=user.email, limit=2, after=None)
+    assert shown.roles == ()
 
 
 def test_a_role_counts_until_it_is_withdrawn(stores: Stores) -> None:

@@ -21,7 +21,7 @@ from twin.chaos.evidence import (
     Trade,
     nanoseconds,
 )
-from twin.chaos.guarding import WATCHER_AWAY, unguarded_spans
+from twin.chaos.guarding import FIRST_REPORT_NS, WATCHER_AWAY, unguarded_spans
 from twin.chaos.verdict import LATENESS_ON_THE_WAY, judge
 
 STRATEGY = UUID(int=1)
@@ -311,6 +311,7 @@ def test_a_watcher_that_was_started_since_is_as_silent_until_its_first_report(go
         starting = [replace(s, troubles=("no price feed",)) if answers <= s.at_ns < sees else s for s in away]
         return replace(good, sights=starting)
 
+    assert FIRST_REPORT_NS == INTERVAL_SECONDS * NANO
     assert kinds(restarted(3.0, 4.0)) == set()
     (span,) = unguarded_spans(restarted(3.0, 4.0), record())
     assert span.alarm == WATCHER_AWAY

@@ -14,6 +14,7 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.adapters.postgres.second_factors import forget_second_factor
 from algotrading.domain.account_notices import ACCOUNT_LOCKED, ACCOUNT_UNLOCKED, SECOND_FACTOR_CLEARED
 from algotrading.domain.administration import AccountState, BrokerStanding, StorePulse, UserSummary
 from algotrading.domain.audit import AuditKind, access_entry, login_ended_entry, staff_deed_entry
@@ -141,12 +142,12 @@ class PostgresAdministration:
         """See ports.Administration."""
         with self._as_system(user_id) as session:
             _require(session, user_id)
-            # Its recovery codes go with it, by their foreign key.
-            cleared = session.execute(
-                "delete from second_factors where user_id = %s and confirmed_at is not null", (user_id,)
-            )
-            if cleared.rowcount == 0:
+            factor = session.execute(
+                "select 1 from second_factors where user_id = %s and confirmed_at is not null", (user_id,)
+            ).fetchone()
+            if factor is None:
                 raise Conflict("this user has no second factor that is on")
+            forget_second_factor(session, user_id, now, by=by)
             entry = staff_deed_entry(user_id, AuditKind.SECOND_FACTOR_CLEARED, now, by=by, reason=reason)
             audit.append(session, entry)
             ended = _end_logins(session, user_id, LoginEnd.REVOKED, now)
