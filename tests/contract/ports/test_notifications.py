@@ -270,7 +270,7 @@ def test_its_owner_is_told_of_a_chat_or_number_once_notices_go_there(
     user = stores.add_user()
     sealed = "sealed" if channel is Channel.SMS else None
     stores.notifications.save_setup(ChannelSetup(user.user_id, channel, target, MOMENT, sealed_secret=sealed))
-    assert stores.notifications.set_code(user.user_id, channel, CODE, MOMENT)
+    assert stores.notifications.set_code(user.user_id, channel, target, CODE, MOMENT)
 
     assert not stores.notifications.confirm(user.user_id, channel, bytes(32), since=MOMENT - SECOND, now=MOMENT)
     assert told_of_channels(stores, user.user_id) == []
