@@ -17,7 +17,7 @@ from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import STEP_SECONDS
 from algotrading.services.kill_switch import SETTLING
 from tests.unit.api.test_second_factor import begin, shown, wait_a_step
-from tests.unit.api.world import Answer, ApiWorld
+from tests.unit.api.world import PASSWORD, Answer, ApiWorld
 
 BOSS = {"email": "boss@example.com", "password": "good-old-horse"}
 DEEDS: dict[str, dict[str, Any]] = {
@@ -126,7 +126,7 @@ def test_a_role_counts_while_its_holders_second_factor_is_on(world: ApiWorld, bo
 
 def enrol(world: ApiWorld, token: str) -> tuple[str, list[str]]:
     """Another second factor, switched on with a token: its secret and recovery codes."""
-    secret = str(world.call("POST", "/auth/second-factor", token=token).body["secret"])
+    secret = str(world.call("POST", "/auth/second-factor", {"password": PASSWORD}, token=token).body["secret"])
     confirmed = world.call("POST", "/auth/second-factor/confirm", {"code": shown(world, secret)}, token=token)
     return secret, list(confirmed.body["recovery_codes"])
 
