@@ -22,6 +22,7 @@ from algotrading.adapters.sqs_queue import SqsOrderQueue
 from algotrading.contracts.messages import OrderCommand, OrderEvent, ScheduleInput
 from algotrading.domain.audit import AuditHead
 from algotrading.domain.errors import AccessDenied
+from algotrading.entrypoints.queue import command_of
 from algotrading.ports import Alarm, AuditRoots, Clock, Lane, OrderQueue, Schedules, Vault
 from tests.fakes.clock import VirtualClock
 from tests.fakes.cloud import MemoryAuditRoots, MemorySchedules, MemoryVault
@@ -71,9 +72,13 @@ def queue_in_aws(aws: Callable[[str], Any]) -> Inbox:
     }
 
     def receive(lane: Lane) -> OrderCommand | None:
-        messages = client.receive_message(QueueUrl=urls[lane], AttributeNames=["All"]).get("Messages", [])
+        messages = client.receive_message(
+            QueueUrl=urls[lane], AttributeNames=["All"], MessageAttributeNames=["All"]
+        ).get("Messages", [])
         for message in messages:
-            command = OrderCommand.model_validate_json(message["Body"])
+            named = message.get("MessageAttributes", {}).items()
+            shown = {name: {"stringValue": each["StringValue"]} for name, each in named}
+            command = command_of({"body": message["Body"], "messageAttributes": shown})
             assert message["Attributes"]["MessageGroupId"] == str(command.strategy_id)
             assert message["Attributes"]["MessageDeduplicationId"] == command.deduplication_id
             return command

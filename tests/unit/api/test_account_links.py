@@ -14,6 +14,7 @@ from algotrading.domain.email_links import LASTS, WRONG_OWNER, LinkPurpose
 from algotrading.domain.mail import Mail
 from algotrading.domain.roles import INVITATION_LASTS, ViewerGrant
 from tests.fakes.access import MemoryApiKeys, MemoryViewerGrants
+from tests.unit.api.test_logins import device_of, guess
 from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -157,6 +158,17 @@ def test_every_device_is_logged_out(world: ApiWorld) -> None:
     reset(world, sent_link(world))
 
     assert world.call("POST", "/auth/refresh", {"refresh_token": refresh_token}).error == "TOKEN_EXPIRED"
+
+
+def test_a_new_password_ends_the_wait_of_the_owners_own_device(world: ApiWorld) -> None:
+    # Given an owner who has forgotten the password, and tried until their device has to wait
+    device = device_of(world, world.register())
+    while guess(world, known_device=device) != 429:
+        pass
+
+    assert reset(world, sent_link(world)).status == 200
+
+    assert log_in(world, NEW, known_device=device).status == 200
 
 
 def test_the_second_factor_is_asked_for_after_a_reset_as_before(world: ApiWorld) -> None:

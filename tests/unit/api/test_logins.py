@@ -411,6 +411,13 @@ def test_a_device_that_the_account_knows_has_no_more_tries_than_the_account(worl
     assert [each.kind for each in world.errands.asked] == ["logins_held_up"]
 
 
+def test_many_devices_that_the_account_knows_have_no_more_tries_than_one(world: ApiWorld) -> None:
+    world.register()
+    devices = [log_in(world, f"phone {number}").body["device_id"] for number in range(6)]
+
+    assert [guess(world, known_device=device) for device in devices] == [401] * 5 + [429]
+
+
 @pytest.mark.parametrize("device", ["made up", "another user's", "ended from elsewhere"])
 def test_a_device_that_is_not_the_accounts_is_counted_by_the_account(world: ApiWorld, device: str) -> None:
     token = world.register()

@@ -17,6 +17,21 @@ from tests.unit.api.world import TODAY, Answer, ApiWorld
 
 START, SELL = "11111111-aaaa-4aaa-8aaa-000000000001", "22222222-bbbb-4bbb-8bbb-000000000002"
 
+FIELDS_OF_BEFORE = {
+    "version",
+    "strategy_id",
+    "user_id",
+    "event",
+    "trading_day",
+    "timestamp",
+    "due",
+    "strategy_version",
+    "tick_at",
+    "price",
+    "cause",
+    "deduplication_id",
+}
+
 
 class Trader:
     """A trader whose requests are called as a test wants, and the workers who carry them out."""
@@ -154,10 +169,13 @@ def test_what_no_request_asks_for_bears_no_id(trader: Trader) -> None:
 def test_messages_and_records_of_before_are_still_read(trader: Trader) -> None:
     trader.buy()
     [(_, command)] = [each for each in trader.world.commands() if each[1].event is OrderEvent.BUY]
-    old = {name: value for name, value in command.model_dump(mode="json").items() if "request" not in name}
+    assert command.request_id == START
 
-    read = OrderCommand.model_validate_json(json.dumps(old))
+    body = json.loads(command.model_dump_json())
+    read = OrderCommand.model_validate_json(json.dumps(body))
 
+    # A worker of the release before refuses a body with anything else.
+    assert set(body) == FIELDS_OF_BEFORE
     assert (read.request_id, read.client_request_id) == (None, None)
     assert read.due == instant_of(TODAY, time(9, 30))
     for entry in trader.world.database.audit:

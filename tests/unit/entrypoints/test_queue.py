@@ -62,14 +62,28 @@ def test_a_handled_message_is_done() -> None:
 
 
 def test_what_was_handled_is_logged_with_the_request_that_asked_for_it(caplog: pytest.LogCaptureFixture) -> None:
-    caused = OrderCommand.model_validate_json(record()["body"]).model_copy(
-        update={"request_id": "request-1", "client_request_id": "app-42"}
-    )
+    names = {"request_id": "request-1", "client_request_id": "app-42"}
+    handled: list[OrderCommand] = []
     with caplog.at_level(logging.INFO):
-        serve({"Records": [record(body=caused.model_dump_json())]}, lambda _: None, Redelivered())
+        serve({"Records": [record() | {"messageAttributes": said(names)}]}, handled.append, Redelivered())
 
     [line] = [vars(each) for each in caplog.records if each.msg == "handled"]
     assert (line["request_id"], line["client_request_id"]) == ("request-1", "app-42")
+    assert (handled[0].request_id, handled[0].client_request_id) == ("request-1", "app-42")
+
+
+@pytest.mark.parametrize("name", ["", "two words", "x" * 65])
+def test_a_name_that_is_none_loses_no_message(name: str) -> None:
+    handled: list[OrderCommand] = []
+
+    serve({"Records": [record() | {"messageAttributes": said({"request_id": name})}]}, handled.append, Redelivered())
+
+    assert [command.request_id for command in handled] == [None]
+
+
+def said(names: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Attributes of a message, as the event source hands them on."""
+    return {name: {"stringValue": value, "dataType": "String"} for name, value in names.items()}
 
 
 @pytest.mark.parametrize("fault", [LockBusy("busy"), Fenced("late"), RedisDown("away"), BrokerUnavailable("down")])

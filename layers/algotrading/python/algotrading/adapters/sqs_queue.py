@@ -23,10 +23,12 @@ class SqsOrderQueue:
 
     def send(self, command: OrderCommand, lane: Lane) -> None:
         """See ports.OrderQueue."""
+        named = named_command(command)
+        names = {"request_id": named.request_id, "client_request_id": named.client_request_id}
         self._client.send_message(
             QueueUrl=self._urls[lane],
-            # Without what is not said: a worker of the release before refuses fields that it does not know.
-            MessageBody=named_command(command).model_dump_json(exclude_none=True),
+            MessageBody=named.model_dump_json(),
+            MessageAttributes={name: {"DataType": "String", "StringValue": its} for name, its in names.items() if its},
             MessageGroupId=str(command.strategy_id),
             MessageDeduplicationId=command.deduplication_id,
         )

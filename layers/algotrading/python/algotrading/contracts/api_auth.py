@@ -15,6 +15,8 @@ from algotrading.domain.passwords import normal_form
 SHORTEST_PASSWORD: Final = 12
 """Of new ones (OWASP ASVS 4.0.3, 2.1.1). Older ones, of eight characters and more, go on."""
 _LONGEST_PASSWORD = 128
+_MOST_TYPED = 4 * _LONGEST_PASSWORD
+"""Of a password whose accents are characters of their own."""
 """Hashing a megabyte would be a way to keep the function busy."""
 
 
@@ -36,11 +38,20 @@ _DEVICE = Field(default="unnamed device", description="What the list of devices 
 SecondFactorCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20), Storable]
 
 
+def _in_normal_form(given: object) -> object:
+    """Before the length is looked at: what is hashed is what is counted and looked up in the lists. What is far too
+    long is left as it is, and refused: the work grows with the square of the accents in a row."""
+    return normal_form(given) if isinstance(given, str) and len(given) <= _MOST_TYPED else given
+
+
+ShownPassword = Annotated[
+    str, StringConstraints(max_length=_LONGEST_PASSWORD), BeforeValidator(_in_normal_form), Storable
+]
+"""One that is checked against what is stored."""
 NewPassword = Annotated[
     str,
     StringConstraints(min_length=SHORTEST_PASSWORD, max_length=_LONGEST_PASSWORD),
-    # Before the length is looked at: what is hashed is what is counted and looked up in the lists.
-    BeforeValidator(lambda given: normal_form(given) if isinstance(given, str) else given),
+    BeforeValidator(_in_normal_form),
     Storable,
     Field(
         description="Twelve to 128 characters of any kind; not the e-mail, nor what is guessed early",
@@ -73,9 +84,7 @@ class LoginRequest(RequestBody):
     """Log in."""
 
     email: Annotated[str, StringConstraints(max_length=254), Storable] = Field(examples=["user@gmail.com"])
-    password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(
-        examples=["a long passphrase"]
-    )
+    password: ShownPassword = Field(examples=["a long passphrase"])
     device: DeviceName = _DEVICE
     code: SecondFactorCode | None = Field(
         default=None, description="Of the authenticator app, or a recovery code; after SECOND_FACTOR_NEEDED"
@@ -110,7 +119,7 @@ class CodeRequest(RequestBody):
 class EnrolRequest(RequestBody):
     """Set a second factor up, by the password."""
 
-    password: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_PASSWORD), Storable] = Field(
+    password: Annotated[ShownPassword, StringConstraints(min_length=1)] = Field(
         description="The account's", examples=["a long passphrase"]
     )
 
@@ -195,9 +204,7 @@ class ConfirmRegistrationRequest(RequestBody):
     """Opens the account that was asked for: the link of the mail, and the password that was chosen."""
 
     token: LinkToken = _LINK_TOKEN
-    password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(
-        description="The one of POST /auth/register", examples=["a long passphrase"]
-    )
+    password: ShownPassword = Field(description="The one of POST /auth/register", examples=["a long passphrase"])
 
 
 class RegistrationConfirmedAnswer(Answer):
@@ -228,9 +235,7 @@ class PasswordResetAnswer(Answer):
 class ChangePasswordRequest(RequestBody):
     """Another password, by the old one."""
 
-    old_password: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_PASSWORD), Storable] = Field(
-        examples=["a long passphrase"]
-    )
+    old_password: Annotated[ShownPassword, StringConstraints(min_length=1)] = Field(examples=["a long passphrase"])
     new_password: NewPassword = Field(examples=["an even longer passphrase"])
 
 
@@ -245,9 +250,7 @@ class VerifyEmailRequest(RequestBody):
     """Shows that mail to the account's address arrives with its owner, who knows its password."""
 
     token: LinkToken = _LINK_TOKEN
-    password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(
-        description="The account's", examples=["a long passphrase"]
-    )
+    password: ShownPassword = Field(description="The account's", examples=["a long passphrase"])
 
 
 class EmailVerifiedAnswer(Answer):

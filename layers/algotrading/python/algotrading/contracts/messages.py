@@ -55,7 +55,8 @@ class ScheduleInput(_Message):
     scheduled_time: datetime
 
 
-RequestName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+REQUEST_NAME: Final = r"^[A-Za-z0-9._-]{1,64}$"
+RequestName = Annotated[str, Field(pattern=REQUEST_NAME)]
 """What a request to the API is called, by us or by its client."""
 
 
@@ -81,10 +82,11 @@ class OrderCommand(_Message):
     cause: str
     """Who asked, in a word: schedule, start, watcher, user, operator, risk, login, converge, or one of `HINTS`."""
     deduplication_id: str
-    request_id: RequestName | None = None
-    """Of the API's request that caused it (`X-Request-Id` of its answer); None: no request did."""
-    client_request_id: RequestName | None = None
-    """What its client called that request (`X-Client-Request-Id`)."""
+    request_id: RequestName | None = Field(default=None, exclude=True)
+    """Of the API's request that caused it (`X-Request-Id` of its answer); None: no request did. It travels beside the
+    body, for a worker of the release before refuses a body with fields that it does not know."""
+    client_request_id: RequestName | None = Field(default=None, exclude=True)
+    """What its client called that request (`X-Client-Request-Id`). Beside the body, too."""
 
     @property
     def is_hint(self) -> bool:

@@ -27,23 +27,23 @@ class Suspect:
     else go on guessing at others' for ever."""
 
 
-def suspects_of_login(email: str, address: str, known_device: UUID | None = None) -> Sequence[Suspect]:
+def suspects_of_login(email: str, address: str, *, on_known_device: bool = False) -> Sequence[Suspect]:
     """One account from one address, one account from anywhere, and one address at any account.
 
-    `known_device`: one on which the account's owner was logged in before. Its tries are counted by it instead of by the
-    account, so that whoever guesses elsewhere does not keep the owner out (OWASP, Slow Down Online Guessing Attacks
-    with Device Cookies); as tightly, for it may be in a thief's hands."""
+    `on_known_device`: one on which the account's owner is, or was, logged in. Tries there are counted apart from those
+    elsewhere, so that whoever guesses elsewhere does not keep the owner out (OWASP, Slow Down Online Guessing Attacks
+    with Device Cookies); of all such devices together, and as tightly as anywhere: they may be in a thief's hands."""
     return (
-        *suspects_of_account(email, address, known_device),
+        *suspects_of_account(email, address, on_known_device=on_known_device),
         Suspect(_digest("address", address), free=100, is_cleared=False),
     )
 
 
-def suspects_of_account(email: str, address: str, known_device: UUID | None = None) -> Sequence[Suspect]:
+def suspects_of_account(email: str, address: str, *, on_known_device: bool = False) -> Sequence[Suspect]:
     """Those of a login by which tries at this very account are counted."""
-    if known_device is not None:
-        return (Suspect(_digest("device", str(known_device)), free=5, is_cleared=True),)
     account = email.lower()
+    if on_known_device:
+        return (Suspect(_digest("known devices", account), free=5, is_cleared=True),)
     return (
         Suspect(_digest("account at address", account, address), free=5, is_cleared=True),
         Suspect(_digest("account", account), free=20, is_cleared=True),
@@ -71,13 +71,13 @@ def suspects_of_code(user_id: UUID) -> Sequence[Suspect]:
     return (Suspect(_digest("code", str(user_id)), free=5, is_cleared=True),)
 
 
-def suspects_of_forgotten_password(email: str, address: str, known_device: UUID | None = None) -> Sequence[Suspect]:
-    """Each try may send a mail to somebody who did not ask for it. None of them ever counts as good. A device of the
-    owner's is counted by itself, as at logins."""
+def suspects_of_forgotten_password(email: str, address: str, *, on_known_device: bool = False) -> Sequence[Suspect]:
+    """Each try may send a mail to somebody who did not ask for it. None of them ever counts as good. The
+    owner's devices are counted apart, as at logins."""
     of_mailbox = _suspects_of_asked_mail("forgotten", email, address)
-    if known_device is None:
+    if not on_known_device:
         return of_mailbox
-    return (Suspect(_digest("forgotten on device", str(known_device)), free=3, is_cleared=False), of_mailbox[-1])
+    return (Suspect(_digest("forgotten on known devices", email.lower()), free=3, is_cleared=False), of_mailbox[-1])
 
 
 def suspects_of_link(address: str) -> Sequence[Suspect]:

@@ -9,16 +9,19 @@ the hold that was kept on it (entrypoints/hold.py).
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-from algotrading.contracts.messages import OrderCommand, OrderEvent
+from algotrading.contracts.messages import REQUEST_NAME, OrderCommand, OrderEvent
 from algotrading.domain.errors import AlgotradingError, Fenced
 
 logger = logging.getLogger(__name__)
 
+_NAMES = ("request_id", "client_request_id")
+_NAME = re.compile(REQUEST_NAME)
 _ASKED_AGAIN = {OrderEvent.RECONCILE, OrderEvent.SNAPSHOT}
 _LONGEST_ENTRY_DELAY = 15
 _LONGEST_EXIT_DELAY = 4
@@ -59,10 +62,20 @@ def serve(
     return {"batchItemFailures": []}
 
 
+def command_of(record: Mapping[str, Any]) -> OrderCommand:
+    """What is asked, and what the request is called that caused it: attributes of the message, which readers of before
+    pass over (see OrderCommand.request_id). A name that is none is passed over, too: no stop is lost for its sake."""
+    command = OrderCommand.model_validate_json(record["body"])
+    shown = record.get("messageAttributes") or {}
+    names = {name: shown[name].get("stringValue") for name in _NAMES if name in shown}
+    fit = {name: value for name, value in names.items() if value is not None and _NAME.fullmatch(value)}
+    return command.model_copy(update=fit) if fit else command
+
+
 def _served(
     record: Mapping[str, Any], handle: Callable[[OrderCommand], object], redelivery: Redelivery, hold: Hold | None
 ) -> bool:
-    command = OrderCommand.model_validate_json(record["body"])
+    command = command_of(record)
     fields = {
         "event_type": command.event.value,
         "strategy_id": str(command.strategy_id),

@@ -75,7 +75,7 @@ class AccountData:
             TooManyTries: too many wrong passwords.
         """
         email = self.users.get(user_id).email
-        suspects = suspects_of_login(email, address)
+        suspects = suspects_of_login(email, address, on_known_device=True)
         seconds = self.throttle.try_now(suspects)
         if seconds > 0:
             raise TooManyTries(seconds)

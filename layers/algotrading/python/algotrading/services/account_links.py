@@ -93,7 +93,7 @@ class AccountLinks:
                 of the network.
         """
         is_known = known_device is not None and self.logins.is_known(email, known_device)
-        self._try(suspects_of_forgotten_password(email, address, known_device if is_known else None))
+        self._try(suspects_of_forgotten_password(email, address, on_known_device=is_known))
         self.errands.ask(ResetPasswordErrand(email=email))
 
     def reset(self, token: str, password: str, address: str, *, revoke_access: bool = False) -> None:
@@ -119,7 +119,8 @@ class AccountLinks:
         self.links.reset_password(user_id, token_hash, password_hash, now, revoke_access=revoke_access)
         self.throttle.succeeded(suspects)
         # Wrong tries at the old password, the owner's or anybody's, are over with it.
-        self.throttle.succeeded(suspects_of_login(email, address))
+        for on_known_device in (False, True):
+            self.throttle.succeeded(suspects_of_login(email, address, on_known_device=on_known_device))
 
     def verify(self, token: str, password: str, address: str) -> None:
         """Who knows the account's password reads mail to its address.
@@ -154,11 +155,12 @@ class AccountLinks:
         self.errands.ask(VerifyEmailErrand(user_id=user_id))
         return True
 
-    def tell_of_guesses(self, email: str, address: str, known_device: UUID | None = None) -> None:
+    def tell_of_guesses(self, email: str, address: str, *, on_known_device: bool = False) -> None:
         """Have the owner told that tries at this account have to wait, if they do for long, and there is an account:
         that is looked at later and elsewhere, as for `forget`. Not told in vain: tries at other accounts from this
         address. The login is refused all the same when nobody can be asked."""
-        if self.throttle.waits(suspects_of_account(email, address, known_device)) < TOLD_FROM_SECONDS:
+        suspects = suspects_of_account(email, address, on_known_device=on_known_device)
+        if self.throttle.waits(suspects) < TOLD_FROM_SECONDS:
             return
         if self.throttle.try_now(suspects_of_held_up_notice(email)) > 0:
             return

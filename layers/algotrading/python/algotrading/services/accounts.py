@@ -90,15 +90,15 @@ class Accounts:
                 which, neither the words nor the time taken.
             SecondFactorNeeded: the password is right, and a code is needed, too.
             AccountLocked: everything is right, and nobody gets in.
-            TooManyTries: at this account (from a device that it knows: on that) or from this address; the password was
+            TooManyTries: at this account (from a device that it knows: on those) or from this address; the password was
                 not looked at.
         """
-        known = device.known_as if self._knows(email, device) else None
-        suspects = suspects_of_login(email, address, known)
+        is_known = device.known_as is not None and self.logins.is_known(email, device.known_as)
+        suspects = suspects_of_login(email, address, on_known_device=is_known)
         try:
             self._try(suspects)
         except TooManyTries:
-            self.links.tell_of_guesses(email, address, known)
+            self.links.tell_of_guesses(email, address, on_known_device=is_known)
             raise
         login = self.users.find_login(email)
         if not self.passwords.matches(password, login.password_hash if login else None) or login is None:
@@ -198,9 +198,6 @@ class Accounts:
         """The user's broker accounts, the oldest first, each with its connection, still sealed; None when there is
         none."""
         return [(each, self.broker_accounts.find(user_id, each.account_id)) for each in self.named.of_user(user_id)]
-
-    def _knows(self, email: str, device: Device) -> bool:
-        return device.known_as is not None and self.logins.is_known(email, device.known_as)
 
     def _note_code(self, user_id: UUID, device_id: UUID | None) -> datetime:
         now = self.clock.now()

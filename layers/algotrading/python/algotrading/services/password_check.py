@@ -14,7 +14,8 @@ from algotrading.services.account_links import AccountLinks
 
 @dataclass(frozen=True, slots=True)
 class PasswordCheck:
-    """Tries count with those at logins: a borrowed phone is no other place to guess it at."""
+    """Tries count with those at logins on devices that the account knows, for this is one: a borrowed phone is no other
+    place to guess it at, and whoever guesses elsewhere holds up nobody here."""
 
     users: Users
     passwords: Passwords
@@ -30,10 +31,10 @@ class PasswordCheck:
             TooManyTries: too many wrong passwords; this one was not looked at.
         """
         user = self.users.get(user_id)
-        suspects = suspects_of_login(user.email, address)
+        suspects = suspects_of_login(user.email, address, on_known_device=True)
         seconds = self.throttle.try_now(suspects)
         if seconds > 0:
-            self.links.tell_of_guesses(user.email, address)
+            self.links.tell_of_guesses(user.email, address, on_known_device=True)
             raise TooManyTries(seconds)
         login = self.users.find_login(user.email)
         if not self.passwords.matches(password, login.password_hash if login else None) or login is None:

@@ -7,6 +7,12 @@ create function forget_what_is_over(moment timestamptz)
 declare
     until timestamptz := least(moment, now());
 begin
+    -- First, as where an account is deleted: of two at once neither waits for what the other holds.
+    -- A used token that comes again ends its login, for a week. One of a login that is over says so, for a month.
+    delete from refresh_tokens t using logins l
+        where l.device_id = t.device_id and l.user_id = t.user_id
+            and (t.used_at < until - interval '7 days' or least(l.expires_at, l.ended_at) <= until - interval '30 days');
+    get diagnostics refresh_tokens = row_count;
     delete from registrations r where r.expires_at <= until;
     get diagnostics registrations = row_count;
     delete from email_links l where l.expires_at <= until;
@@ -16,11 +22,6 @@ begin
     get diagnostics kept_answers = row_count;
     delete from sms_codes c where c.sent_on < (until at time zone 'Asia/Kolkata')::date - 1;
     get diagnostics sms_codes = row_count;
-    -- A used token that comes again ends its login, for a week. One of a login that is over says so, for a month.
-    delete from refresh_tokens t using logins l
-        where l.device_id = t.device_id and l.user_id = t.user_id
-            and (t.used_at < until - interval '7 days' or least(l.expires_at, l.ended_at) <= until - interval '30 days');
-    get diagnostics refresh_tokens = row_count;
     return next;
 end $$;
 revoke execute on function forget_what_is_over(timestamptz) from public;
