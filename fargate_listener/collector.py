@@ -17,10 +17,10 @@ import gc
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from datetime import date
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from fargate_listener.durations import Durations
 
@@ -38,6 +38,7 @@ MOST_ENTRIES: Final = 10_000
 GROWTH_BYTES: Final = 256 << 20
 """By so much memory may grow above what was in use after the last thorough collection."""
 _MEMORY_SECONDS: Final = 10.0
+_CONTAINERS: Final = (dict, list, set, tuple, frozenset, deque)
 
 
 class Rubbish(Protocol):
@@ -164,4 +165,6 @@ def resident_bytes() -> int:
 
 
 def _entries_of(new: object) -> int:
-    return len(new) if isinstance(new, (dict, list, set, tuple, frozenset, deque)) else 0
+    # By its type: `isinstance` asks the object itself, and a weak proxy, of which there are some, answers for what it
+    # stands for, or raises where that is gone.
+    return len(cast(Sized, new)) if issubclass(type(new), _CONTAINERS) else 0

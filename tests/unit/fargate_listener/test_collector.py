@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from weakref import ref
+from weakref import proxy, ref
 
 import pytest
 
@@ -18,6 +18,10 @@ LOADED = ["disable", "unfreeze", "collect 2", "freeze"]
 THOROUGH = ["unfreeze", "collect 2", "freeze"]
 
 
+class Gone:
+    """What a weak proxy stood for."""
+
+
 @dataclass
 class Rubbish:
     """Writes down what it is asked for."""
@@ -25,6 +29,8 @@ class Rubbish:
     new: int = 0
     entries: int = 0
     """Of the first new object."""
+    others: Sequence[object] = ()
+    """New beside those."""
     asked: list[str] = field(default_factory=list)
 
     def disable(self) -> None:
@@ -42,7 +48,7 @@ class Rubbish:
 
     def get_objects(self, generation: int | None = None) -> Sequence[object]:
         assert generation == 0
-        return [[None] * self.entries, *([] for _ in range(self.new - 1))]
+        return [[None] * self.entries, *([] for _ in range(self.new - 1)), *self.others]
 
 
 @dataclass
@@ -120,6 +126,15 @@ def test_a_few_new_objects_of_which_one_is_large_are_frozen_unseen(desk: Desk) -
 
     desk.rubbish.entries += 1
     assert desk.look() == ["freeze"]
+
+
+def test_a_weak_proxy_of_what_is_gone_is_an_object_like_any_other(desk: Desk) -> None:
+    gone = Gone()
+    left = proxy(gone)
+    del gone
+    desk.rubbish.new, desk.rubbish.others = FEW, [left]
+
+    assert desk.look() == ["collect 0", "freeze"]
 
 
 def test_everything_is_collected_once_a_day_and_only_while_the_market_is_closed(desk: Desk) -> None:
