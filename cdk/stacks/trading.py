@@ -175,33 +175,25 @@ class TradingStack(Stack):
                 max_event_age=_INSTRUMENTS_WITHIN,
             ),
         )
-        scheduler.Schedule(
-            self,
-            "EveryEvening",
-            schedule_group=group,
-            description="Verify every audit chain",
-            schedule=scheduler.ScheduleExpression.cron(hour="18", minute="30", time_zone=TimeZone.ASIA_KOLKATA),
-            target=targets.LambdaInvoke(
-                self.operator,
-                input=scheduler.ScheduleTargetInput.from_object({"action": "verify_audit"}),
-                dead_letter_queue=self.scheduling.dead_letters,
-                retry_attempts=2,
-                max_event_age=Duration.hours(1),
-            ),
-        )
-        scheduler.Schedule(
-            self,
-            "EveryNight",
-            schedule_group=group,
-            description="Take away what is of no use any more",
-            schedule=scheduler.ScheduleExpression.cron(hour="3", minute="45", time_zone=TimeZone.ASIA_KOLKATA),
-            target=targets.LambdaInvoke(
-                self.operator,
-                input=scheduler.ScheduleTargetInput.from_object({"action": "forget_over"}),
-                dead_letter_queue=self.scheduling.dead_letters,
-                retry_attempts=2,
-                max_event_age=Duration.hours(1),
-            ),
-        )
+        self._ask_operator(group, "EveryEvening", "18:30", "verify_audit", "Verify every audit chain")
+        self._ask_operator(group, "EveryNight", "3:45", "forget_over", "Take away what is of no use any more")
         # CDK makes a role of its own for each of these schedules' targets.
         acknowledge_calls(self, self.converge, self.operator, instruments)
+
+    def _ask_operator(self, group: scheduler.ScheduleGroup, name: str, at: str, action: str, description: str) -> None:
+        """Each day at that time of India; what does not come through is a dead letter."""
+        hour, minute = at.split(":")
+        scheduler.Schedule(
+            self,
+            name,
+            schedule_group=group,
+            description=description,
+            schedule=scheduler.ScheduleExpression.cron(hour=hour, minute=minute, time_zone=TimeZone.ASIA_KOLKATA),
+            target=targets.LambdaInvoke(
+                self.operator,
+                input=scheduler.ScheduleTargetInput.from_object({"action": action}),
+                dead_letter_queue=self.scheduling.dead_letters,
+                retry_attempts=2,
+                max_event_age=Duration.hours(1),
+            ),
+        )
