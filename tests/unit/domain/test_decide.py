@@ -442,6 +442,87 @@ def test_an_unknown_exit_is_alarmed_and_looked_for() -> None:
     assert want_exit(unsure.cycle).effects == (ReadBook(),)
 
 
+class TestAnEntryThatCancellingDoesNotEnd:
+    """Half of it was bought, two cancellations were answered and do not show, and the time to sell has come."""
+
+    def wanted(self) -> Cycle:
+        taken = answer(entering(), tag(Leg.ENTRY), Accepted("E1", {})).cycle
+        half = read(taken, row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 5), at=1).cycle
+        asked = want_exit(half, held=5, reason=ExitReason.SELL_TIME, at=60).cycle
+        return read(asked, row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 5), at=120).cycle
+
+    def after_the_sale(self, entry: OrderRow) -> Decision:
+        long = read(self.wanted(), self.entry(BrokerStatus.WORKING, 5), at=121).cycle
+        exiting = want_exit(long, held=5, reason=ExitReason.SELL_TIME, at=121).cycle
+        taken = answer(exiting, tag(Leg.EXIT), Accepted("X1", {}), at=121.1).cycle
+        return read(taken, entry, self.sale(1, 5), at=121.2)
+
+    def sale(self, attempt: int, filled: int) -> OrderRow:
+        sold = row(tag(Leg.EXIT, attempt), f"X{attempt}", BrokerStatus.COMPLETE, filled, quantity=filled)
+        return replace(sold, side=Side.SELL)
+
+    def entry(self, status: BrokerStatus, filled: int) -> OrderRow:
+        return row(tag(Leg.ENTRY), "E1", status, filled)
+
+    def test_what_it_bought_is_sold_without_saying_that_the_rest_was_not_filled(self) -> None:
+        cycle = self.wanted()
+
+        looked = read(cycle, self.entry(BrokerStatus.WORKING, 5), at=121)
+        sold = want_exit(looked.cycle, held=5, reason=ExitReason.SELL_TIME, at=121)
+
+        assert cycle.intents[0].cancels == 2
+        assert told(looked) == []
+        assert sold.cycle.state is CycleState.EXITING
+        assert sold.cycle.intents[-1].quantity == 5
+
+    def test_what_it_may_still_buy_stays_guarded_and_wanted(self) -> None:
+        sold = self.after_the_sale(self.entry(BrokerStatus.WORKING, 5))
+
+        cycle = sold.cycle
+        assert (cycle.state, cycle.claim, cycle.wanted) == (CycleState.ENTERING, None, ExitReason.SELL_TIME)
+        assert (cycle.is_armed, cycle.open_quantity) == (True, 0)
+        assert told(sold) == ["partly_sold"]
+        assert kinds(sold)[-1] == "ReadBook"
+
+    def test_its_cancellation_is_asked_for_again(self) -> None:
+        cycle = self.after_the_sale(self.entry(BrokerStatus.WORKING, 5)).cycle
+
+        later = read(cycle, self.entry(BrokerStatus.WORKING, 5), self.sale(1, 5), at=300)
+
+        assert CancelOrder("E1") in later.effects
+        assert SendOrder not in [type(effect) for effect in later.effects]
+
+    def test_what_it_buys_after_all_is_sold_at_once(self) -> None:
+        cycle = self.after_the_sale(self.entry(BrokerStatus.WORKING, 5)).cycle
+
+        bought = read(cycle, self.entry(BrokerStatus.COMPLETE, 10), self.sale(1, 5), at=125)
+        again = want_exit(bought.cycle, held=5, reason=ExitReason.SELL_TIME, at=125.1)
+        taken = answer(again.cycle, tag(Leg.EXIT, 2), Accepted("X2", {}), at=125.2).cycle
+        flat = read(taken, self.sale(2, 5), at=125.3)
+
+        assert [effect.reason for effect in bought.effects if isinstance(effect, RetryExit)] == [ExitReason.SELL_TIME]
+        assert told(bought) == ["bought"]
+        assert again.cycle.intents[-1].quantity == 5
+        assert (flat.cycle.state, flat.cycle.sold, told(flat)) == (CycleState.FLAT, 10, ["sold"])
+
+    def test_the_day_is_over_once_the_book_shows_that_it_ended(self) -> None:
+        cycle = self.after_the_sale(self.entry(BrokerStatus.WORKING, 5)).cycle
+
+        ended = read(cycle, self.entry(BrokerStatus.CANCELLED, 5), self.sale(1, 5), at=125)
+
+        assert (ended.cycle.state, ended.cycle.claim) == (CycleState.FLAT, ExitReason.SELL_TIME)
+        assert told(ended) == ["bought", "sold"]
+
+    def test_one_that_ends_while_the_sale_is_under_way_is_told_in_that_moment(self) -> None:
+        long = read(self.wanted(), self.entry(BrokerStatus.WORKING, 5), at=121).cycle
+        exiting = want_exit(long, held=5, reason=ExitReason.SELL_TIME, at=121).cycle
+        taken = answer(exiting, tag(Leg.EXIT), Accepted("X1", {}), at=121.1).cycle
+
+        ended = read(taken, self.entry(BrokerStatus.CANCELLED, 5), self.sale(1, 5), at=122)
+
+        assert (ended.cycle.state, told(ended)) == (CycleState.FLAT, ["bought", "sold"])
+
+
 @pytest.mark.parametrize("what", [Accepted("X", {}), RATE_LIMIT, LACK_OF_FUNDS], ids=["rests", "throttled", "refused"])
 def test_a_sale_refused_two_thousand_times_is_still_looked_after(what: Answer) -> None:
     # given a position whose sale the broker refused again and again

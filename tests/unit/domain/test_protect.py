@@ -464,6 +464,14 @@ class TestEntryOfUnknownFate:
 
         assert (ended.open_quantity, ended.is_settled) == (0, True)
 
+    def test_one_sold_by_half_upon_positions_stays_guarded_until_the_book_shows_it(self) -> None:
+        sold = want_out(self.entering(held_before=0), held=10).cycle
+        exit_ = replace(sold.intents[-1], state=IntentState.DONE, broker_status=BrokerStatus.CANCELLED, filled=5)
+
+        cycle = look(replace(sold, intents=(sold.intents[0], exit_))).cycle
+
+        assert (cycle.state, cycle.wanted, cycle.is_armed) == (CycleState.ENTERING, ExitReason.STOPLOSS, True)
+
 
 def test_a_login_that_died_leaves_the_stop_order_and_is_told_once() -> None:
     turned = want_out(long(resting()), ExitReason.SELL_TIME).cycle

@@ -210,6 +210,12 @@ class Cycle:
         return self.bought - self.sold - self.closed_outside
 
     @property
+    def may_buy_more(self) -> bool:
+        """Whether an entry that has not ended can still buy more than was sold."""
+        unfilled = sum(intent.quantity - intent.filled for intent in self.open_intents(Leg.ENTRY))
+        return unfilled > 0 and self.open_quantity + unfilled > 0
+
+    @property
     def others_since(self) -> datetime | None:
         """From when on what others sold may have been this position. None where all of the day counts: intraday
         positions begin it at nothing. What is carried over night may have been sold before the entry left, and says

@@ -29,7 +29,7 @@ from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BrokerStatus, Leg
 from algotrading.domain.policy import Policy
 from algotrading.domain.sentences import sentence
-from algotrading.domain.steps import cancel_now, intents_of, with_intent, with_order
+from algotrading.domain.steps import cancel_now, intents_of, sold_out, with_intent, with_order
 from algotrading.domain.tell import sold
 
 _UNHEARD = timedelta(seconds=1)
@@ -107,9 +107,8 @@ def _end_at_stop(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
     fired = any(_has_fired(stop) for stop in intents_of(cycle, Leg.STOP))
     if fired:
         return _leave_by_fired_stop(cycle, now)
-    flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=None)
     strays = [intent for intent in cycle.intents if intent.state.is_open]
-    after = cancel_now(flat, strays, now, policy) if strays else Decision(flat)
+    after = cancel_now(sold_out(cycle), strays, now, policy) if strays else Decision(sold_out(cycle))
     return replace(after, effects=(*sold(cycle), *after.effects))
 
 

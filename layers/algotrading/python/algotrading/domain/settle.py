@@ -21,7 +21,16 @@ from algotrading.domain.orders import Leg
 from algotrading.domain.policy import Policy
 from algotrading.domain.protect import protect, turn_again
 from algotrading.domain.sentences import sentence
-from algotrading.domain.steps import await_orders, cancel_now, doubled, exit_pause, intents_of, miss, with_order
+from algotrading.domain.steps import (
+    await_orders,
+    cancel_now,
+    doubled,
+    exit_pause,
+    intents_of,
+    miss,
+    sold_out,
+    with_order,
+)
 from algotrading.domain.tell import bought, sold
 
 _QUICK_TRIES = 3
@@ -53,7 +62,7 @@ def after_failure(
     if intent.leg is Leg.EXIT:
         return _release_claim(cycle, intent, policy)
     message = intent.message or "the broker refused the order"
-    if cycle.bought:
+    if cycle.bought or cycle.sold:
         return _settle_entry(cycle, Look(now), policy)
     if cycle.wanted is not None:
         return miss(cycle, NoticeKind.ENTRY_UNFILLED, f"nothing was bought: {message}")
@@ -86,10 +95,14 @@ def _settle_entry(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     if entries and not _may_leave_already(cycle, entries):
         patience = timedelta(0) if cycle.wanted is not None else policy.entry_patience
         return await_orders(cycle, entries, look.now, policy, lambda _: patience)
+    told = (bought(cycle),) if cycle.bought and not entries else ()
+    if cycle.sold and cycle.open_quantity <= 0:
+        after = _end(replace(cycle, claim=cycle.wanted), look, policy)
+        return replace(after, effects=(*told, *after.effects))
     if cycle.bought:
         long = replace(cycle, state=CycleState.LONG, note=None)
         after = _settle_position(long, look, policy)
-        return replace(after, effects=(bought(cycle), *after.effects))
+        return replace(after, effects=(*told, *after.effects))
     last = intents_of(cycle, Leg.ENTRY)[-1]
     if last.failed_proven or last.state is IntentState.THROTTLED:
         return after_failure(cycle, last, look.now, policy, retryable=True)
@@ -98,7 +111,7 @@ def _settle_entry(cycle: Cycle, look: Look, policy: Policy) -> Decision:
 
 def _may_leave_already(cycle: Cycle, entries: tuple[Intent, ...]) -> bool:
     """Whether an exit need not wait for the entry's end: it has bought something, and cancelling the rest
-    does not show. What it buys after is an order that must not be, and is sold as well."""
+    does not show. What it buys after that is sold as well."""
     stuck = all(entry.cancels >= CANCELS_IN_VAIN for entry in entries)
     return cycle.wanted is not None and cycle.open_quantity > 0 and stuck
 
@@ -197,9 +210,9 @@ def _settle_exit(cycle: Cycle, look: Look, policy: Policy) -> Decision:
 
 
 def _end(cycle: Cycle, look: Look, policy: Policy) -> Decision:
-    flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=None)
+    ended = sold_out(cycle)
     # What was held before the last order sold is no word on what is held after it.
-    after = _settle_end(flat, replace(look, held=None), policy)
+    after = settle(ended, replace(look, held=None), policy)
     return replace(after, effects=(*sold(cycle), *after.effects))
 
 

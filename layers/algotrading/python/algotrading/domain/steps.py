@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
 from algotrading.domain.effects import (
     CancelOrder,
     Decision,
@@ -66,6 +66,16 @@ def miss(cycle: Cycle, kind: NoticeKind, why: str) -> Decision:
     """The day passes without a position; the owner is told why."""
     flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=why)
     return Decision(flat, (Tell(kind, sentence(f"{cycle.plan.symbol}: {why}")),))
+
+
+def sold_out(cycle: Cycle) -> Cycle:
+    """Nothing is held: the cycle is over. Where the entry may still buy more, it is guarded, and what it buys is
+    wanted sold, until the broker shows that it has ended."""
+    if not cycle.may_buy_more:
+        return replace(cycle, state=CycleState.FLAT, wanted=None, note=None)
+    reasons = (cycle.wanted, cycle.claim)
+    wanted = next((one for one in reasons if one and one is not ExitReason.EXCESS), ExitReason.SELL_TIME)
+    return replace(cycle, state=CycleState.ENTERING, claim=None, wanted=wanted, note=None)
 
 
 def doubled(times: int) -> int:

@@ -40,10 +40,19 @@ def unknown(cycle: Cycle, intent: Intent) -> Tell:
 
 def seen_in_book(before: Cycle, after: Cycle) -> tuple[Tell, ...]:
     """What a reading of the book has proven about orders that are still to come to their end."""
-    is_leaving = before.state is CycleState.EXITING or (before.state.is_over and after.open_quantity <= 0)
-    surfaced = is_leaving and before.bought == 0 and after.bought > 0
+    is_leaving = before.state in {CycleState.LONG, CycleState.EXITING}
+    is_left = before.state.is_over and after.open_quantity <= 0
     # An exit did not wait for the entry's fate, which is known now.
+    surfaced = (is_leaving or is_left) and _has_entry_ended(before, after)
     return (*_seen(before, after), *((bought(after),) if surfaced else ()))
+
+
+def _has_entry_ended(before: Cycle, after: Cycle) -> bool:
+    """Whether the last entry that could still buy has ended by this reading, and has bought something."""
+    old = {intent.tag: intent for intent in before.intents}
+    filled = [i for i in after.intents if i.leg is Leg.ENTRY and i.filled]
+    ended = any(before.bought == 0 or old[intent.tag].state.is_open for intent in filled)
+    return ended and not after.open_intents(Leg.ENTRY)
 
 
 def bought(cycle: Cycle) -> Tell:
@@ -57,6 +66,10 @@ def sold(cycle: Cycle) -> tuple[Tell, ...]:
     """Everything that was held is sold; nothing is said where none of it was sold by orders of ours."""
     if cycle.sold == 0:
         return ()
+    if cycle.may_buy_more:
+        text = f"sold {cycle.sold}{_why(cycle)}: all that the buy has bought so far. Cancelling its rest does not show"
+        rest = "it is asked for again, and what is bought after all is sold"
+        return (Tell(NoticeKind.PARTLY_SOLD, f"{cycle.plan.symbol}: {text}; {rest}."),)
     text = f"{cycle.plan.symbol}: sold {cycle.sold}{_at(cycle, Side.SELL)}{_why(cycle)}.{_result(cycle)}"
     return (Tell(NoticeKind.SOLD, text),)
 
