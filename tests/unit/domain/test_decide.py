@@ -29,6 +29,7 @@ from algotrading.domain.events import (
     EntryMissed,
     ExitBlocked,
     ExitDue,
+    LastRead,
 )
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import (
@@ -513,14 +514,58 @@ class TestAnEntryThatCancellingDoesNotEnd:
         assert (ended.cycle.state, ended.cycle.claim) == (CycleState.FLAT, ExitReason.SELL_TIME)
         assert told(ended) == ["bought", "sold"]
 
-    def test_one_that_ends_while_the_sale_is_under_way_is_told_in_that_moment(self) -> None:
+    def exiting(self) -> Cycle:
         long = read(self.wanted(), self.entry(BrokerStatus.WORKING, 5), at=121).cycle
         exiting = want_exit(long, held=5, reason=ExitReason.SELL_TIME, at=121).cycle
-        taken = answer(exiting, tag(Leg.EXIT), Accepted("X1", {}), at=121.1).cycle
+        return answer(exiting, tag(Leg.EXIT), Accepted("X1", {}), at=121.1).cycle
 
-        ended = read(taken, self.entry(BrokerStatus.CANCELLED, 5), self.sale(1, 5), at=122)
+    def test_one_that_ends_while_the_sale_is_under_way_is_told_in_that_moment(self) -> None:
+        ended = read(self.exiting(), self.entry(BrokerStatus.CANCELLED, 5), self.sale(1, 5), at=122)
 
         assert (ended.cycle.state, told(ended)) == (CycleState.FLAT, ["bought", "sold"])
+
+    def test_one_that_the_last_reading_of_the_day_ends_is_told_as_well(self) -> None:
+        reading = BookReading(after(21_000), (self.entry(BrokerStatus.CANCELLED, 5), self.sale(1, 5)), ())
+
+        ended = decide(self.exiting(), LastRead(after(21_000), reading, 0), POLICY)
+
+        assert (ended.cycle.state, told(ended)) == (CycleState.FLAT, ["bought", "sold"])
+
+    def test_a_sale_that_sold_everything_is_not_called_one_that_the_market_does_not_take(self) -> None:
+        cycle = self.after_the_sale(self.entry(BrokerStatus.WORKING, 5)).cycle
+        cycle = read(cycle, self.entry(BrokerStatus.WORKING, 7), self.sale(1, 5), at=125).cycle
+        cycle = want_exit(cycle, held=2, reason=ExitReason.SELL_TIME, at=125.1).cycle
+        cycle = answer(cycle, tag(Leg.EXIT, 2), Accepted("X2", {}), at=125.2).cycle
+
+        more = read(cycle, self.entry(BrokerStatus.WORKING, 9), self.sale(1, 5), self.sale(2, 2), at=125.3)
+
+        assert told(more) == ["partly_bought"]
+        assert [effect for effect in more.effects if isinstance(effect, RetryExit)] == [
+            RetryExit(ExitReason.SELL_TIME, 0.0)
+        ]
+
+    def test_positions_that_lag_behind_what_it_bought_last_hold_no_sale_back(self) -> None:
+        cycle = self.after_the_sale(self.entry(BrokerStatus.WORKING, 5)).cycle
+        long = read(cycle, self.entry(BrokerStatus.COMPLETE, 10), self.sale(1, 5), at=130).cycle
+        doubted = want_exit(long, held=0, reason=ExitReason.SELL_TIME, at=130.1)
+
+        again = want_exit(doubted.cycle, held=0, reason=ExitReason.SELL_TIME, at=130.3)
+
+        assert again.cycle.intents[-1].quantity == 5
+        assert "SendOrder" in kinds(again)
+
+    def test_a_sale_that_was_given_up_and_surfaces_beside_it_is_cancelled(self) -> None:
+        cycle = self.exiting()
+        given_up = replace(cycle.intents[-1], state=IntentState.NOT_PLACED, clean_reads=2, broker_order_id=None)
+        cycle = replace(cycle, state=CycleState.LONG, claim=None, intents=(cycle.intents[0], given_up))
+        cycle = want_exit(cycle, held=5, reason=ExitReason.SELL_TIME, at=400).cycle
+        cycle = answer(cycle, tag(Leg.EXIT, 2), Accepted("X2", {}), at=400.1).cycle
+        surfaced = replace(row(tag(Leg.EXIT), "X1", BrokerStatus.WORKING, 0, quantity=5), side=Side.SELL)
+
+        decision = read(cycle, self.entry(BrokerStatus.WORKING, 5), surfaced, self.sale(2, 5), at=401)
+        later = read(decision.cycle, self.entry(BrokerStatus.WORKING, 5), surfaced, self.sale(2, 5), at=402)
+
+        assert CancelOrder("X1") in (*decision.effects, *later.effects)
 
 
 @pytest.mark.parametrize("what", [Accepted("X", {}), RATE_LIMIT, LACK_OF_FUNDS], ids=["rests", "throttled", "refused"])

@@ -472,6 +472,19 @@ class TestEntryOfUnknownFate:
 
         assert (cycle.state, cycle.wanted, cycle.is_armed) == (CycleState.ENTERING, ExitReason.STOPLOSS, True)
 
+    @pytest.mark.parametrize(("held", "quantity"), [(5, 5), (10, None), (4, None)])
+    def test_of_its_other_half_only_what_positions_show_without_the_first_is_sold(
+        self, held: int, quantity: int | None
+    ) -> None:
+        sold = want_out(self.entering(held_before=0), held=10).cycle
+        exit_ = replace(sold.intents[-1], state=IntentState.DONE, broker_status=BrokerStatus.CANCELLED, filled=5)
+        cycle = look(replace(sold, intents=(sold.intents[0], exit_))).cycle
+
+        again = want_out(cycle, held=held)
+
+        sent = [i.quantity for i in again.cycle.intents[2:]]
+        assert sent == ([] if quantity is None else [quantity])
+
 
 def test_a_login_that_died_leaves_the_stop_order_and_is_told_once() -> None:
     turned = want_out(long(resting()), ExitReason.SELL_TIME).cycle

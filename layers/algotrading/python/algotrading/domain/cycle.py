@@ -151,6 +151,11 @@ class Intent:
         return self.state.is_open and (not is_at_work or self.cancels >= CANCELS_IN_VAIN)
 
     @property
+    def is_filled(self) -> bool:
+        """Whether all of it was traded."""
+        return self.filled >= self.quantity
+
+    @property
     def failed_proven(self) -> bool:
         """Whether this attempt provably bought or sold nothing and never will (and counts as a try)."""
         if self.state in {IntentState.REFUSED, IntentState.NOT_PLACED}:
@@ -247,7 +252,7 @@ class Cycle:
         last = max(acted, key=lambda intent: intent.turned_at or intent.created_at)
         if last.leg is Leg.ENTRY:
             return "BUY"
-        return "STOPLOSS" if self.claim is ExitReason.STOPLOSS else "SELL"
+        return "STOPLOSS" if (self.claim or self.wanted) is ExitReason.STOPLOSS else "SELL"
 
     def last_order_id(self, side: Side) -> str | None:
         """The broker's id of the latest confirmed order of `side`; a stop order that only rests is none."""

@@ -159,13 +159,15 @@ def _leave_idle(cycle: Cycle, reason: ExitReason) -> Decision:
 
 def _leave_entering(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
     """Of an entry that the book has not shown, both may be true, whatever was answered. An account that holds all of it
-    beyond what it held before has it, unless its owner bought just as many by hand in those seconds: that is sold.
-    Anything else may be the owner's own, and the book has to show first what the entry has bought."""
+    that was not sold yet, beyond what it held before, has it, unless its owner bought just as many by hand in those
+    seconds: that is sold. Anything else may be the owner's own, and the book has to show first what the entry has
+    bought."""
     unknown = [i for i in cycle.open_intents(Leg.ENTRY) if _may_be_filled(i, event)]
     if cycle.bought or not unknown or event.held is None or cycle.held_before is None:
         return settle(cycle, Look(event.now), policy)
-    surplus = sum(intent.quantity for intent in unknown)
-    if event.held - cycle.held_before != surplus or cycle.open_intents(Leg.EXIT):
+    # Positions that still show what was sold before match nothing: they lag, or its owner bought by hand.
+    surplus = sum(intent.quantity for intent in unknown) - cycle.sold
+    if surplus <= 0 or event.held - cycle.held_before != surplus or cycle.open_intents(Leg.EXIT):
         return settle(cycle, Look(event.now), policy)
     exiting = replace(cycle, state=CycleState.EXITING, claim=event.reason, wanted=None, note=None)
     decision = with_order(exiting, Leg.EXIT, surplus, now=event.now, due=event.due, cause_at=event.cause_at)

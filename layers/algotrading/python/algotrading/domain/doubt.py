@@ -76,8 +76,14 @@ def _sold_by_others(cycle: Cycle, look: Look) -> int:
 
 def _may_lag(cycle: Cycle, now: datetime, policy: Policy) -> bool:
     bought = [intent for intent in cycle.intents if intent.side is Side.BUY and intent.filled]
-    newest = max((i.answered_at or i.sent_at or i.created_at for i in bought), default=now)
-    return now - newest < policy.absent_window
+    return any(now - _may_have_bought_at(intent, now) < policy.absent_window for intent in bought)
+
+
+def _may_have_bought_at(entry: Intent, now: datetime) -> datetime:
+    """No fill of it is younger: it bought soon after it was answered; one that had to be cancelled, until then."""
+    if entry.state.is_open:
+        return now
+    return entry.cancel_asked_at or entry.answered_at or entry.sent_at or entry.created_at
 
 
 def _hold_back(cycle: Cycle, policy: Policy) -> Decision:

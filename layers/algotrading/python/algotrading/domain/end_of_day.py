@@ -14,6 +14,7 @@ from algotrading.domain.cycle import Cycle, CycleState, IntentState
 from algotrading.domain.effects import (
     CancelOrder,
     Decision,
+    Effect,
     RaiseAlarm,
     RetryExit,
     SendOrder,
@@ -28,9 +29,11 @@ from algotrading.domain.observe import observe
 from algotrading.domain.policy import Policy
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.settle import settle
+from algotrading.domain.tell import ended_in_book
 
 _NEVER = timedelta(days=2)
 """A book read after midnight shows what there was; what it does not show may have left it already."""
+_WHAT_HAPPENED = frozenset({NoticeKind.BOUGHT, NoticeKind.SOLD})
 _BOOK_LOST = "the day's order book could not be kept: log in to the broker before 06:00"
 
 
@@ -54,10 +57,15 @@ def _look_last(cycle: Cycle, event: LastRead, policy: Policy) -> Decision:
         settled = Decision(seen)
     # Words that speak of an exit being tried again would not be true: there is no market until tomorrow.
     is_retried = any(isinstance(effect, RetryExit) for effect in settled.effects)
-    true_words = (RaiseAlarm, StopStrategy) if is_retried else (Tell, RaiseAlarm, StopStrategy)
-    told = tuple(effect for effect in settled.effects if isinstance(effect, true_words))
-    learned = Decision(settled.cycle, told)
+    effects = (*ended_in_book(cycle, seen), *settled.effects)
+    learned = Decision(settled.cycle, tuple(effect for effect in effects if _is_true(effect, is_retried=is_retried)))
     return _say_what_is_open(learned, event) if event.is_final else learned
+
+
+def _is_true(effect: Effect, *, is_retried: bool) -> bool:
+    if isinstance(effect, Tell):
+        return not is_retried or effect.kind in _WHAT_HAPPENED
+    return isinstance(effect, RaiseAlarm | StopStrategy)
 
 
 def _ask_for_login(cycle: Cycle) -> Decision:

@@ -94,7 +94,15 @@ def _settle_entry(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     entries = cycle.open_intents(Leg.ENTRY)
     if entries and not _may_leave_already(cycle, entries):
         patience = timedelta(0) if cycle.wanted is not None else policy.entry_patience
-        return await_orders(cycle, entries, look.now, policy, lambda _: patience)
+        # An exit that surfaces beside the entry would sell what nobody holds.
+        others = [i for i in cycle.intents if i.state.is_open and i.leg is not Leg.ENTRY]
+        return await_orders(
+            cycle,
+            (*entries, *others),
+            look.now,
+            policy,
+            lambda i: patience if i.leg is Leg.ENTRY else timedelta(0),
+        )
     told = (bought(cycle),) if cycle.bought and not entries else ()
     if cycle.sold and cycle.open_quantity <= 0:
         after = _end(replace(cycle, claim=cycle.wanted), look, policy)
@@ -220,7 +228,7 @@ def _sell_the_rest(cycle: Cycle, exits: list[Intent], policy: Policy) -> Decisio
     """The exit was taken and ended, and something is still held."""
     reason = cycle.claim or ExitReason.SELL_TIME
     long = replace(cycle, state=CycleState.LONG, claim=None, wanted=_still_wanted(cycle, reason))
-    unfilled = sum(1 for intent in exits if intent.state is IntentState.DONE and not intent.failed_proven)
+    unfilled = sum(1 for i in exits if i.state is IntentState.DONE and not (i.failed_proven or i.is_filled))
     effects: list[Effect] = []
     held = f"{cycle.plan.symbol}: {cycle.open_quantity} could not be sold yet"
     if unfilled > 1:

@@ -85,14 +85,14 @@ def doubled(times: int) -> int:
 
 
 def exit_pause(cycle: Cycle, policy: Policy) -> float:
-    """Back-off before the next exit: none after the first that was taken but did not sell everything,
-    else doubling with every one that did not."""
+    """Back-off before the next exit: none after one that sold all it was to sell, nor after the first that was taken
+    but did not, else doubling with every one that did not."""
     exits = intents_of(cycle, Leg.EXIT)
-    if not exits:
+    if not exits or exits[-1].is_filled:
         return 0.0
     if exits[-1].state is IntentState.THROTTLED:
         return policy.throttle_pause
-    tries = sum(1 for intent in exits if intent.state is not IntentState.THROTTLED)
+    tries = sum(1 for intent in exits if not (intent.state is IntentState.THROTTLED or intent.is_filled))
     if tries == 1 and not exits[-1].failed_proven:
         return 0.0
     return min(policy.retry_pause * doubled(tries - 1), policy.longest_retry_pause)

@@ -40,25 +40,31 @@ def unknown(cycle: Cycle, intent: Intent) -> Tell:
 
 def seen_in_book(before: Cycle, after: Cycle) -> tuple[Tell, ...]:
     """What a reading of the book has proven about orders that are still to come to their end."""
+    return (*_seen(before, after), *ended_in_book(before, after))
+
+
+def ended_in_book(before: Cycle, after: Cycle) -> tuple[Tell, ...]:
+    """What a reading has proven to have been bought and sold by orders that nobody waited for: an exit did not wait for
+    its entry's end, or they surfaced after they had been given up."""
     is_leaving = before.state in {CycleState.LONG, CycleState.EXITING}
     is_left = before.state.is_over and after.open_quantity <= 0
-    # An exit did not wait for the entry's fate, which is known now.
-    surfaced = (is_leaving or is_left) and _has_entry_ended(before, after)
-    return (*_seen(before, after), *((bought(after),) if surfaced else ()))
+    told = (bought(after),) if (is_leaving or is_left) and _has_entry_ended(before, after) else ()
+    is_sold = is_left and after.open_quantity == 0 and after.sold > before.sold
+    return (*told, *(sold(after) if is_sold else ()))
 
 
 def _has_entry_ended(before: Cycle, after: Cycle) -> bool:
-    """Whether the last entry that could still buy has ended by this reading, and has bought something."""
+    """Whether an entry has ended by this reading that has bought something."""
     old = {intent.tag: intent for intent in before.intents}
-    filled = [i for i in after.intents if i.leg is Leg.ENTRY and i.filled]
-    ended = any(before.bought == 0 or old[intent.tag].state.is_open for intent in filled)
-    return ended and not after.open_intents(Leg.ENTRY)
+    ended = [i for i in after.intents if i.leg is Leg.ENTRY and i.filled and not i.state.is_open]
+    return any(before.bought == 0 or old[intent.tag].state.is_open for intent in ended)
 
 
 def bought(cycle: Cycle) -> Tell:
     """The entry has ended, with this quantity filled."""
     asked, got = cycle.plan.quantity, cycle.bought
-    part, rest = (f" of {asked}", "; the rest was not filled") if got < asked else ("", "")
+    part = f" of {asked}" if got < asked else ""
+    rest = "; the rest was not filled" if part and not cycle.open_intents(Leg.ENTRY) else ""
     return Tell(NoticeKind.BOUGHT, f"{cycle.plan.symbol}: bought {got}{part}{_at(cycle, Side.BUY)}{rest}.")
 
 
@@ -66,12 +72,16 @@ def sold(cycle: Cycle) -> tuple[Tell, ...]:
     """Everything that was held is sold; nothing is said where none of it was sold by orders of ours."""
     if cycle.sold == 0:
         return ()
+    text = f"{cycle.plan.symbol}: sold {cycle.sold}{_at(cycle, Side.SELL)}{_why(cycle)}"
     if cycle.may_buy_more:
-        text = f"sold {cycle.sold}{_why(cycle)}: all that the buy has bought so far. Cancelling its rest does not show"
-        rest = "it is asked for again, and what is bought after all is sold"
-        return (Tell(NoticeKind.PARTLY_SOLD, f"{cycle.plan.symbol}: {text}; {rest}."),)
-    text = f"{cycle.plan.symbol}: sold {cycle.sold}{_at(cycle, Side.SELL)}{_why(cycle)}.{_result(cycle)}"
-    return (Tell(NoticeKind.SOLD, text),)
+        return (Tell(NoticeKind.PARTLY_SOLD, f"{text}{_what_may_follow(cycle)}."),)
+    return (Tell(NoticeKind.SOLD, f"{text}.{_result(cycle)}"),)
+
+
+def _what_may_follow(cycle: Cycle) -> str:
+    if cycle.bought:
+        return ", all that was bought so far; the rest of the buy is being cancelled, and what it still buys is sold"
+    return "; the broker's order book does not show the buy yet, and what else it has bought is sold when it does"
 
 
 _REASONS = {
