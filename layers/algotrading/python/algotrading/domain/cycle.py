@@ -18,8 +18,9 @@ from algotrading.domain.strategy import Plan, Strategy
 
 
 class CycleState(StrEnum):
-    """idle -> entering -> long -> exiting -> flat, or failed (DESIGN of the daily cycle). Back from exiting to long
-    while something is held, and to entering while the entry may still buy."""
+    """idle -> entering -> long -> exiting -> flat, or failed (DESIGN of the daily cycle)."""
+
+    # Back from exiting to long while something is held, and to entering while the entry may still buy.
 
     IDLE = "idle"
     ENTERING = "entering"
