@@ -69,7 +69,7 @@ def sold(cycle: Cycle) -> tuple[Tell, ...]:
     if cycle.may_buy_more:
         text = f"sold {cycle.sold}{_why(cycle)}: all that the buy has bought so far. Cancelling its rest does not show"
         rest = "it is asked for again, and what is bought after all is sold"
-        return (Tell(NoticeKind.PARTLY_SOLD, f"{cycle.plan.symbol}: {text}; {rest}."),)
+        return (Tell(NoticeKind.SOLD_SO_FAR, f"{cycle.plan.symbol}: {text}; {rest}."),)
     text = f"{cycle.plan.symbol}: sold {cycle.sold}{_at(cycle, Side.SELL)}{_why(cycle)}.{_result(cycle)}"
     return (Tell(NoticeKind.SOLD, text),)
 
