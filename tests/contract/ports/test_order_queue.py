@@ -50,7 +50,10 @@ class Received:
 class Inbox(Protocol):
     """A queue's port with what its workers do, whatever is behind it."""
 
-    port: OrderQueue
+    @property
+    def port(self) -> OrderQueue:
+        """What is tried."""
+        ...
 
     def receive(self, lane: Lane, *, visibility: int = 30) -> Received | None:
         """The next that may be handled now, hidden for so many seconds."""
