@@ -55,7 +55,9 @@ class TradingDashboard(Construct):
                     self._graph("Orders in doubt", self._sums("OrderUnknown", "LateOrder", "UnconfirmedExit"), _THIRD),
                     self._graph("Exits held up", self._sums("ExitRefused", "ExitBlocked", "ExitUnfilled"), _THIRD),
                     self._graph(
-                        "Entries not made", self._sums("EntriesBlocked", "TriggerTooLate", "TriggerMissed"), _THIRD
+                        "Entries not made, or unpriced",
+                        self._sums("EntriesBlocked", "TriggerTooLate", "TriggerMissed", "EntriesUnpriced"),
+                        _THIRD,
                     ),
                 ],
                 [

@@ -85,6 +85,8 @@ describe("a standing", () => {
 
   test("calls nothing held or sold before the API does", () => {
     expect(stateOf({ status: "running", position: "none", cycle: cycle("entering") })).toBe("buying");
+    expect(stateOf({ status: "running", position: "bought", cycle: cycle("entering") })).toBe("buying");
+    expect(stateOf({ status: "running", position: "sold", cycle: cycle("entering") })).toBe("sold_so_far");
     expect(stateOf({ status: "running", position: "bought", cycle: cycle("exiting") })).toBe("selling");
     expect(stateOf({ status: "running", position: "none", cycle: cycle("flat") })).toBe("nothing_bought");
     expect(stateOf({ status: "running", position: "sold", cycle: cycle("flat") })).toBe("sold");

@@ -290,6 +290,11 @@ test("a part that is bought is told on the row, on the strategy's screen and of 
   standing = { ...standing, cycle: { trading_day: "2026-11-27", state: "long" } };
   await later(6);
   expect(screen.getByText("Holding · 3 of 10 bought")).toBeTruthy();
+  // Its exit did not wait for the end of its buy.
+  standing = { ...standing, position: "sold", held_quantity: 0, cycle: { trading_day: "2026-11-27", state: "entering" } };
+  await later(6);
+  expect(screen.getByText("Sold what was bought; the rest of the buy is being cancelled · 3 of 10 bought")).toBeTruthy();
+  standing = { ...standing, position: "bought" };
   // What is to be bought tomorrow was changed meanwhile: today's part stays one of ten.
   standing = { ...standing, quantity: 20, held_quantity: 2, cycle: { trading_day: "2026-11-27", state: "exiting" } };
   await later(6);

@@ -48,7 +48,13 @@ itself with PostgreSQL every 15 s. All three are alarmed."""
 _LATE_ORDER_LAG = 200 * SECOND
 """How long a late order's fill may stay unseen in quiet weather: converge looks every minute."""
 _SAY_BOUGHT = {NoticeKind.BOUGHT, NoticeKind.PARTLY_BOUGHT, NoticeKind.LATE_ORDER}
-_SAY_SOLD = {NoticeKind.SOLD, NoticeKind.PARTLY_SOLD, NoticeKind.CLOSED_OUTSIDE, NoticeKind.OVERSOLD}
+_SAY_SOLD = {
+    NoticeKind.SOLD,
+    NoticeKind.SOLD_SO_FAR,
+    NoticeKind.PARTLY_SOLD,
+    NoticeKind.CLOSED_OUTSIDE,
+    NoticeKind.OVERSOLD,
+}
 _SAY_OPEN = {NoticeKind.UNSETTLED, NoticeKind.OPEN_AT_CLOSE}
 """What an owner must have been told by the end of what was bought, what was sold, and what stayed open."""
 _SYSTEM_ONLY = {"running", "unfinished", "to_watch", "begun", "waiting", "stuck", "find_by_email", "replace_all"} | {

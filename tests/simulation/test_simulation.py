@@ -1,4 +1,4 @@
-"""A few hundred simulated days, and that a seed replays to the byte. `make simulate` runs as many as are wanted."""
+"""120 simulated days, and that a seed replays to the byte. `make simulate` runs as many as are wanted."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ from twin.chaos.evidence import NANO, Alarm, Evidence, Sight, StrategyRecord
 ALLOWED_NS = NANO
 """A fill may be without a guard for a second."""
 _ALARM_BEFORE = timedelta(seconds=5)
-_ALARM_AFTER = timedelta(seconds=15)
-"""Metrics are reported every few seconds and checks run every fifteen: an alarm this near speaks of the span."""
+ALARM_AFTER = timedelta(seconds=25)
+"""From its beginning, however long it lasts: a watcher compares itself with PostgreSQL every 15 s, and tells every 10 s
+what it found."""
 WATCHER_AWAY = "the watcher's reports are missing"
 """What CloudWatch alarms upon when nothing comes any more (the heartbeat of `algotrading.domain.metrics`)."""
 FIRST_REPORT_NS = 10 * NANO
@@ -33,8 +34,11 @@ _OF_THE_GUARD = frozenset(
         "Unguarded",
     }
 )
-"""The troubles that say a stop may not be seen."""
-assert set(TROUBLES) >= _OF_THE_GUARD
+"""The troubles that say a stop may not be seen, of whichever strategy."""
+_OF_THE_STRATEGY = frozenset({"LateOrder"})
+"""Those that say it of the strategy that they name: nobody guarded what was bought by an order that had been given up.
+Others say that an order is not known, or that a sale waits, whether it is guarded or not."""
+assert set(TROUBLES) >= _OF_THE_GUARD | _OF_THE_STRATEGY
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +95,26 @@ def _guards(sight: Sight, strategy: StrategyRecord) -> bool:
 
 
 def _alarm_for(alarms: Sequence[Alarm], strategy: StrategyRecord, bare: Sequence[Sight]) -> str | None:
-    if _are_reports_missing(bare):
+    begin_ns = _not_told_by_silence(bare)
+    if begin_ns is None:
         return WATCHER_AWAY
-    begin, end = _moment(bare[0].at_ns) - _ALARM_BEFORE, _moment(bare[-1].at_ns) + _ALARM_AFTER
+    begin = _moment(begin_ns)
     for alarm in alarms:
-        speaks_of_it = alarm.strategy_id == strategy.strategy_id or alarm.metric in _OF_THE_GUARD
-        if speaks_of_it and begin <= alarm.at <= end:
+        is_of_strategy = alarm.strategy_id == strategy.strategy_id and alarm.metric in _OF_THE_STRATEGY
+        speaks_of_it = is_of_strategy or alarm.metric in _OF_THE_GUARD
+        if speaks_of_it and begin - _ALARM_BEFORE <= alarm.at <= begin + ALARM_AFTER:
             return alarm.metric
     return None
 
 
-def _are_reports_missing(bare: Sequence[Sight]) -> bool:
-    """Whether no watcher answered, from the first sample on, or only one that started since and is yet to report."""
-    unanswered = [sight.at_ns for sight in bare if sight.guarded is None]
-    return bare[0].guarded is None and bare[-1].at_ns - unanswered[-1] < FIRST_REPORT_NS
+def _not_told_by_silence(bare: Sequence[Sight]) -> int | None:
+    """From when on an alarm has to tell of it: from the first sample, where a watcher answered then; else from the
+    first answer of one that went on answering for long enough to report. None: no watcher did."""
+    for answers, samples in groupby(bare, key=lambda sight: sight.guarded is not None):
+        run = list(samples)
+        if answers and (run[0] is bare[0] or run[-1].at_ns - run[0].at_ns >= FIRST_REPORT_NS):
+            return run[0].at_ns
+    return None
 
 
 def _moment(at_ns: int) -> datetime:

@@ -163,7 +163,7 @@ def _nothing_left(evidence: Evidence, strategy: StrategyRecord) -> Iterator[Viol
 
 
 def _in_time(evidence: Evidence, strategy: StrategyRecord) -> Iterator[Violation]:
-    """No entry is early, none later than its grace, and no first exit before the entry."""
+    """No entry is early, and none later than its grace."""
     due_ns = nanoseconds(strategy.buy_at)
     latest_ns = due_ns + int((evidence.grace_seconds + LATENESS_ON_THE_WAY) * NANO)
     for order in evidence.orders_of(strategy.strategy_id, "BUY"):
@@ -172,6 +172,15 @@ def _in_time(evidence: Evidence, strategy: StrategyRecord) -> Iterator[Violation
             yield Violation("early", strategy.name, _moment(order.received_ns), f"{-late:.6f} s before its time")
         if order.received_ns > latest_ns:
             yield Violation("too late", strategy.name, _moment(order.received_ns), f"{late:.1f} s after its time")
+
+
+def _sells_what_it_has(evidence: Evidence, strategy: StrategyRecord) -> Iterator[Violation]:
+    """No order that sells, also none that rests or is refused, reaches the exchange before something was bought."""
+    bought = [t.at_ns for order in evidence.orders_of(strategy.strategy_id, "BUY") for t in order.trades]
+    for order in evidence.orders_of(strategy.strategy_id, "SELL")[:1]:
+        if not bought or order.received_ns < min(bought):
+            text = f"order {order.order_id} arrived before anything was bought"
+            yield Violation("sale first", strategy.name, _moment(order.received_ns), text)
 
 
 def _guarded(evidence: Evidence, strategy: StrategyRecord) -> Iterator[Violation]:
@@ -193,7 +202,7 @@ def _told_apart(evidence: Evidence, strategy: StrategyRecord) -> Iterator[Violat
     yield Violation("no record", strategy.name, None, f"it is {strategy.status} and its cycle {strategy.state}")
 
 
-_RULES = (_bought_once, _never_reversed, _nothing_left, _in_time, _guarded, _told_apart)
+_RULES = (_bought_once, _never_reversed, _nothing_left, _in_time, _sells_what_it_has, _guarded, _told_apart)
 
 
 def _moment(at_ns: int) -> datetime:

@@ -2,7 +2,7 @@
 
 /** Every kind by what it speaks of, in the order of docs/notifications.md. */
 export const NOTICE_GROUPS = {
-  orders: ["buy_accepted", "partly_bought", "bought", "sell_accepted", "partly_sold", "sold", "order_unknown", "order_not_placed"],
+  orders: ["buy_accepted", "partly_bought", "bought", "sell_accepted", "partly_sold", "sold_so_far", "sold", "order_unknown", "order_not_placed"],
   entries: ["entry_missed", "entry_skipped", "entry_blocked", "entry_refused", "entry_unfilled"],
   exits: ["exit_blocked", "exit_refused", "exit_unfilled", "stop_not_resting"],
   surprises: ["closed_outside", "late_order", "oversold", "duplicate_order", "open_at_close", "snapshot_missing", "unsettled"],

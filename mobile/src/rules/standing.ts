@@ -12,6 +12,7 @@ export type StateName =
   | "stopped"
   | "waiting"
   | "buying"
+  | "sold_so_far"
   | "holding"
   | "selling"
   | "sold"
@@ -22,7 +23,8 @@ export type StateName =
 /** Where a strategy is in its day. */
 export function stateOf(standing: Pick<Standing, "status" | "cycle" | "position">): StateName {
   const cycle = standing.cycle?.state;
-  if (cycle === "entering") return "buying";
+  // Its exit did not wait for the end of its buy, whose rest is being cancelled.
+  if (cycle === "entering") return standing.position === "sold" ? "sold_so_far" : "buying";
   if (cycle === "long") return "holding";
   if (cycle === "exiting") return "selling";
   if (cycle === "failed") return "failed";
@@ -50,6 +52,7 @@ export const TONES: Record<StateName, Tone> = {
   stopped: "quiet",
   waiting: "quiet",
   buying: "busy",
+  sold_so_far: "busy",
   holding: "good",
   selling: "busy",
   sold: "good",

@@ -7,6 +7,7 @@ const kinds: Record<NoticeKind, string> = {
   bought: "Bought",
   sell_accepted: "Sell accepted, not filled yet",
   partly_sold: "Sold in part",
+  sold_so_far: "Sold, while the buy's rest is being cancelled",
   sold: "Sold",
   order_unknown: "Not known whether an order was placed",
   order_not_placed: "Proven: an order was never placed",

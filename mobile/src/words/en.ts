@@ -68,6 +68,7 @@ const states: Record<StateName, string> = {
   stopped: "Stopped",
   waiting: "Waits for its buy time",
   buying: "Buying: not filled yet",
+  sold_so_far: "Sold what was bought; the rest of the buy is being cancelled",
   holding: "Holding",
   selling: "Selling: not filled yet",
   sold: "Sold",

@@ -1,10 +1,12 @@
-"""ports.OrderQueue, Schedules, Vault, Notifier and Clock, on the fakes and on emulated AWS."""
+"""ports.Schedules, Vault, Notifier, AuditRoots and Clock, on the fakes and on emulated AWS (moto). The queue has an
+emulator of its own: test_order_queue.py."""
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -16,18 +18,16 @@ from moto import mock_aws
 from algotrading.adapters.clock import SystemClock
 from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
 from algotrading.adapters.kms_vault import KmsVault
-from algotrading.adapters.request_names import answering
 from algotrading.adapters.s3_audit_roots import S3AuditRoots
-from algotrading.adapters.sqs_queue import SqsOrderQueue
-from algotrading.contracts.messages import OrderCommand, OrderEvent, ScheduleInput
+from algotrading.adapters.sns_notifier import SnsNotifier
+from algotrading.contracts.errands import NoticeErrand, read_delivery_errand
+from algotrading.contracts.messages import OrderEvent, ScheduleInput
 from algotrading.domain.audit import AuditHead
 from algotrading.domain.errors import AccessDenied
-from algotrading.entrypoints.queue import command_of
-from algotrading.ports import Alarm, AuditRoots, Clock, Lane, OrderQueue, Schedules, Vault
+from algotrading.ports import Alarm, AuditRoots, Clock, Notice, Notifier, Schedules, Vault
 from tests.fakes.clock import VirtualClock
-from tests.fakes.cloud import MemoryAuditRoots, MemorySchedules, MemoryVault
-from tests.fakes.examples import MOMENT, TRADING_DAY
-from tests.fakes.queue import MemoryQueue
+from tests.fakes.cloud import MemoryAuditRoots, MemoryNotifier, MemorySchedules, MemoryVault
+from tests.fakes.examples import MOMENT
 
 REGION = "ap-south-1"
 NOT_RUNG = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,177 +39,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         yield lambda service: cast(Any, boto3.client)(service, region_name=REGION)
-
-
-# --- queue ----------------------------------------------------------------------------------------
-
-
-class Inbox:
-    """A queue port with a way to receive, whatever is behind it."""
-
-    def __init__(self, port: OrderQueue, receive: Callable[[Lane], OrderCommand | None]) -> None:
-        self.port = port
-        self.receive = receive
-
-
-@pytest.fixture
-def queue_in_memory() -> Inbox:
-    queue = MemoryQueue()
-
-    def receive(lane: Lane) -> OrderCommand | None:
-        message = queue.receive(lane)
-        return None if message is None else message.command
-
-    return Inbox(queue, receive)
-
-
-@pytest.fixture
-def queue_in_aws(aws: Callable[[str], Any]) -> Inbox:
-    client, attributes = aws("sqs"), {"FifoQueue": "true"}
-    urls = {
-        lane: client.create_queue(QueueName=f"{lane}.fifo", Attributes=attributes)["QueueUrl"]
-        for lane in (Lane.NORMAL, Lane.PRIORITY)
-    }
-
-    def receive(lane: Lane) -> OrderCommand | None:
-        messages = client.receive_message(
-            QueueUrl=urls[lane], AttributeNames=["All"], MessageAttributeNames=["All"]
-        ).get("Messages", [])
-        for message in messages:
-            named = message.get("MessageAttributes", {}).items()
-            shown = {name: {"stringValue": each["StringValue"]} for name, each in named}
-            command = command_of({"body": message["Body"], "messageAttributes": shown})
-            assert message["Attributes"]["MessageGroupId"] == str(command.strategy_id)
-            assert message["Attributes"]["MessageDeduplicationId"] == command.deduplication_id
-            return command
-        return None
-
-    return Inbox(SqsOrderQueue(client, urls[Lane.NORMAL], urls[Lane.PRIORITY]), receive)
-
-
-@pytest.fixture(params=["queue_in_memory", "queue_in_aws"])
-def inbox(request: pytest.FixtureRequest) -> Inbox:
-    return cast(Inbox, request.getfixturevalue(request.param))
-
-
-def a_command(strategy_id: UUID | None = None, **changes: Any) -> OrderCommand:
-    identity = strategy_id or uuid4()
-    return OrderCommand(
-        strategy_id=identity,
-        user_id=uuid4(),
-        event=OrderEvent.BUY,
-        trading_day=TRADING_DAY,
-        timestamp=1,
-        due=MOMENT,
-        cause="schedule",
-        deduplication_id=f"{identity}:{TRADING_DAY}:BUY:1",
-    ).model_copy(update=changes)
-
-
-def test_a_command_arrives_in_its_lane_as_it_was_sent(inbox: Inbox) -> None:
-    command = a_command()
-    inbox.port.send(command, Lane.PRIORITY)
-
-    assert inbox.receive(Lane.NORMAL) is None
-    assert inbox.receive(Lane.PRIORITY) == command
-
-
-def test_a_command_bears_the_names_of_the_request_that_causes_it(inbox: Inbox) -> None:
-    with answering("request-1", "app-42"):
-        inbox.port.send(a_command(), Lane.PRIORITY)
-    inbox.port.send(a_command(), Lane.NORMAL)
-
-    caused, other = inbox.receive(Lane.PRIORITY), inbox.receive(Lane.NORMAL)
-    assert caused is not None
-    assert other is not None
-    assert (caused.request_id, caused.client_request_id) == ("request-1", "app-42")
-    assert (other.request_id, other.client_request_id) == (None, None)
-
-
-def test_what_two_requests_ask_for_alike_is_delivered_once_all_the_same(inbox: Inbox) -> None:
-    command = a_command()
-    for name in ("request-1", "request-2"):
-        with answering(name):
-            inbox.port.send(command, Lane.NORMAL)
-
-    delivered = inbox.receive(Lane.NORMAL)
-    assert delivered == command.model_copy(update={"request_id": "request-1"})
-    assert inbox.receive(Lane.NORMAL) is None
-
-
-def test_a_name_that_its_reader_would_refuse_stops_no_command(inbox: Inbox) -> None:
-    command = a_command()
-    with answering("x" * 65, "two words"):
-        inbox.port.send(command, Lane.PRIORITY)
-
-    assert inbox.receive(Lane.PRIORITY) == command
-
-
-def test_a_repeated_command_is_delivered_once(inbox: Inbox) -> None:
-    command = a_command()
-    inbox.port.send(command, Lane.NORMAL)
-    inbox.port.send(command, Lane.NORMAL)
-
-    assert [inbox.receive(Lane.NORMAL), inbox.receive(Lane.NORMAL)] == [command, None]
-
-
-def test_a_strategys_next_command_waits_for_the_one_being_handled(inbox: Inbox) -> None:
-    first = a_command()
-    inbox.port.send(first, Lane.NORMAL)
-    inbox.receive(Lane.NORMAL)
-    inbox.port.send(first.model_copy(update={"deduplication_id": "second"}), Lane.NORMAL)
-    other = a_command()
-    inbox.port.send(other, Lane.NORMAL)
-
-    assert [inbox.receive(Lane.NORMAL), inbox.receive(Lane.NORMAL)] == [other, None]
-
-
-def test_the_fake_drops_a_repetition_even_after_the_first_was_handled() -> None:
-    # given a command that was received and deleted
-    clock = VirtualClock()
-    queue, command = MemoryQueue(clock), a_command()
-    queue.send(command, Lane.NORMAL)
-    message = queue.receive(Lane.NORMAL)
-    assert message is not None
-    queue.delete(Lane.NORMAL, message)
-
-    # when it is sent again within five minutes, and after them
-    queue.send(command, Lane.NORMAL)
-    within = queue.receive(Lane.NORMAL)
-    clock.sleep(300)
-    queue.send(command, Lane.NORMAL)
-    after = queue.receive(Lane.NORMAL)
-
-    assert within is None
-    assert after is not None
-
-
-@pytest.mark.xfail(strict=True, reason="moto forgets a deduplication id when its message is deleted")
-def test_emulated_aws_drops_a_repetition_even_after_the_first_was_handled(aws: Callable[[str], Any]) -> None:
-    client = aws("sqs")
-    url = client.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    queue, command = SqsOrderQueue(client, url, url), a_command()
-    queue.send(command, Lane.NORMAL)
-    (message,) = client.receive_message(QueueUrl=url)["Messages"]
-    client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-
-    queue.send(command, Lane.NORMAL)
-
-    assert "Messages" not in client.receive_message(QueueUrl=url)
-
-
-def test_the_fake_delivers_again_what_was_not_deleted_in_time() -> None:
-    clock = VirtualClock()
-    queue = MemoryQueue(clock)
-    queue.send(a_command(), Lane.NORMAL)
-    message = queue.receive(Lane.NORMAL, visibility=30)
-    assert message is not None
-
-    queue.hide(message, 1)
-    clock.sleep(1)
-
-    assert queue.receive(Lane.NORMAL) is message
-    assert message.receives == 2
 
 
 # --- schedules ------------------------------------------------------------------------------------
@@ -362,6 +191,101 @@ def test_a_secret_with_one_byte_altered_does_not_open(vault: Vault, position: in
 def test_what_is_no_envelope_does_not_open(vault: Vault, envelope: str) -> None:
     with pytest.raises(AccessDenied):
         vault.unseal(uuid4(), {"api_secret": envelope})
+
+
+# --- notifier -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A notice as whoever listens has it: what it is by, for subscriptions that filter, and its text."""
+
+    notice_id: str
+    user_id: str
+    kind: str
+    strategy_id: str | None
+    account_id: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A notifier's port with somebody who listens; `heard` has what came since it was asked last."""
+
+    port: Notifier
+    heard: Callable[[], list[Heard]]
+
+
+@pytest.fixture
+def notices_in_memory() -> Listener:
+    notifier = MemoryNotifier()
+
+    def heard() -> list[Heard]:
+        found = [heard_of(notice) for notice in notifier.published]
+        notifier.published.clear()
+        return found
+
+    return Listener(notifier, heard)
+
+
+@pytest.fixture
+def notices_in_aws(aws: Callable[[str], Any]) -> Listener:
+    sns, sqs = aws("sns"), aws("sqs")
+    topic = sns.create_topic(Name="notices")["TopicArn"]
+    url = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+
+    def heard() -> list[Heard]:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        return [heard_in(message["Body"]) for message in answer.get("Messages", [])]
+
+    return Listener(SnsNotifier(lambda: sns, topic), heard)
+
+
+def heard_of(notice: Notice) -> Heard:
+    strategy, account = (None if each is None else str(each) for each in (notice.strategy_id, notice.account_id))
+    return Heard(str(notice.notice_id), str(notice.user_id), notice.kind, strategy, account, notice.text)
+
+
+def heard_in(body: str) -> Heard:
+    message = json.loads(body)
+    said = {name: attribute["Value"] for name, attribute in message["MessageAttributes"].items()}
+    heard = Heard(**{"strategy_id": None, "account_id": None} | said, text=message["Message"])
+    # The function that takes notices on to their channels knows it by the same.
+    errand = NoticeErrand(user_id=UUID(heard.user_id), notice_id=int(heard.notice_id))
+    assert read_delivery_errand(body) == errand
+    return heard
+
+
+@pytest.fixture(params=["notices_in_memory", "notices_in_aws"])
+def listener(request: pytest.FixtureRequest) -> Listener:
+    return cast(Listener, request.getfixturevalue(request.param))
+
+
+def test_a_notice_comes_word_for_word_with_all_that_it_is_filtered_by(listener: Listener) -> None:
+    notice = Notice(7, uuid4(), uuid4(), "bought", "Bought 10 M&M at ₹3,520 <HUF>", MOMENT, account_id=uuid4())
+
+    listener.port.publish(notice)
+
+    assert listener.heard() == [heard_of(notice)]
+
+
+def test_a_notice_of_no_strategy_and_no_account_names_none(listener: Listener) -> None:
+    notice = Notice(8, uuid4(), None, "killed", "the kill switch is on", MOMENT)
+
+    listener.port.publish(notice)
+
+    assert listener.heard() == [heard_of(notice)]
+
+
+def test_a_notice_that_is_published_again_bears_the_number_by_which_it_is_known(listener: Listener) -> None:
+    notice = Notice(9, uuid4(), None, "killed", "the kill switch is on", MOMENT)
+
+    listener.port.publish(notice)
+    listener.port.publish(replace(notice, attempts=1))
+
+    assert [each.notice_id for each in listener.heard()] == ["9", "9"]
 
 
 # --- clock ----------------------------------------------------------------------------------------

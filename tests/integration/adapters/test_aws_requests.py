@@ -20,7 +20,6 @@ from algotrading.adapters.eventbridge_schedules import EVERY_DAY, EventBridgeSch
 from algotrading.adapters.kms_vault import KmsVault
 from algotrading.adapters.secrets import SecretReader
 from algotrading.adapters.ses_mailer import SesMailer
-from algotrading.adapters.sns_notifier import SnsNotifier
 from algotrading.adapters.sqs_errands import SqsErrands
 from algotrading.contracts.errands import (
     AccountDeletedErrand,
@@ -33,7 +32,7 @@ from algotrading.contracts.errands import (
 from algotrading.contracts.messages import OrderEvent, ScheduleInput
 from algotrading.domain.errors import AccessDenied
 from algotrading.domain.mail import Mail
-from algotrading.ports import Alarm, MailRefused, Notice
+from algotrading.ports import Alarm, MailRefused
 from tests.fakes.clock import VirtualClock
 from tests.fakes.examples import MOMENT
 
@@ -230,29 +229,6 @@ def test_what_a_caller_does_to_a_secret_stays_with_the_caller(aws: AwsClients) -
     reader.json(arn).clear()
 
     assert reader.json(arn) == {"password": "one"}
-
-
-def test_a_notice_reaches_the_topics_subscribers_with_its_attributes(aws: AwsClients) -> None:
-    # given a queue that listens to the topic
-    sns, sqs = aws("sns"), aws("sqs")
-    topic = sns.create_topic(Name="notices")["TopicArn"]
-    url = sqs.create_queue(QueueName="listener")["QueueUrl"]
-    queue_arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
-    notice = Notice(7, uuid4(), uuid4(), "bought", "Bought 10 TCS at ₹3,520", MOMENT, account_id=uuid4())
-
-    SnsNotifier(lambda: sns, topic).publish(notice)
-
-    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
-    body = json.loads(message["Body"])
-    assert body["Message"] == "Bought 10 TCS at ₹3,520"
-    assert {name: attribute["Value"] for name, attribute in body["MessageAttributes"].items()} == {
-        "notice_id": "7",
-        "user_id": str(notice.user_id),
-        "strategy_id": str(notice.strategy_id),
-        "account_id": str(notice.account_id),
-        "kind": "bought",
-    }
 
 
 def test_a_metric_is_one_line_of_embedded_metric_format_at_once() -> None:

@@ -482,7 +482,7 @@ class TestAnEntryThatCancellingDoesNotEnd:
         cycle = sold.cycle
         assert (cycle.state, cycle.claim, cycle.wanted) == (CycleState.ENTERING, None, ExitReason.SELL_TIME)
         assert (cycle.is_armed, cycle.open_quantity) == (True, 0)
-        assert told(sold) == ["partly_sold"]
+        assert told(sold) == ["sold_so_far"]
         assert kinds(sold)[-1] == "ReadBook"
 
     def test_its_cancellation_is_asked_for_again(self) -> None:

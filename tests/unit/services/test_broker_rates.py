@@ -277,6 +277,20 @@ def test_prices_are_not_waited_for(rich: CrowdedWorld) -> None:
     assert rich.clock.now() == start
 
 
+def test_entries_that_go_without_a_price_are_counted(rich: CrowdedWorld) -> None:
+    late = rich.at(BUY) + timedelta(seconds=1)  # so that all of them ask in the same second
+    watched, *others = rich.add(4)
+    for strategy in others:
+        rich.exchange.set_price(strategy.plan.symbol, Decimal(100))
+    rich.runtime.put_price(watched.plan.symbol, Decimal(100), rich.at(BUY))
+
+    cycles = rich.at_once([watched, *others], OrderEvent.BUY, late, BUY)
+
+    # One is known to the watcher, and of the others the broker tells one a second.
+    assert all(cycle.bought == 10 for cycle in cycles)
+    assert rich.meter.counts["EntriesUnpriced"] == 2
+
+
 def test_a_command_that_finds_no_place_says_that_nothing_was_sent(rich: CrowdedWorld) -> None:
     broker = paced(rich)
     now = rich.clock.now()

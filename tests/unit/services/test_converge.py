@@ -198,6 +198,24 @@ def test_no_order_is_asked_for_while_the_exchange_is_closed(world: TradingWorld)
     assert world.meter.counts["PositionLeftOpen"] == 1
 
 
+@pytest.mark.parametrize(
+    ("fate", "alarms"),
+    [(IntentState.THROTTLED, 0), (IntentState.UNKNOWN, 1), (IntentState.ACCEPTED, 1)],
+    ids=str,
+)
+def test_what_is_open_after_the_close_is_a_position_or_a_buy_that_may_have_bought(
+    world: TradingWorld, fate: IntentState, alarms: int
+) -> None:
+    cycle = world.ledger.take(world.add_running(), TRADING_DAY)
+    entering = replace(cycle, state=CycleState.ENTERING, intents=(make_intent(cycle, state=fate),))
+    world.ledger.save(Decision(entering, ()), event=EntryMissed(world.clock.now(), "x"), now=world.clock.now())
+    world.clock.sleep_until(world.at(time(17, 0)))
+
+    world.converge.run()
+
+    assert world.meter.counts.get("PositionLeftOpen", 0) == alarms
+
+
 # --- the book sweep -------------------------------------------------------------------------------
 
 

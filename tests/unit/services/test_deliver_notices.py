@@ -195,6 +195,16 @@ def test_steps_on_the_way_go_to_programs_alone_unless_somebody_wants_them(trader
     assert (len(trader.posted), trader.world.mailer.sent, len(trader.world.chats.sent)) == (1, [], 1)
 
 
+@pytest.mark.parametrize("kind", [NoticeKind.SOLD, NoticeKind.SOLD_SO_FAR])
+def test_what_a_stop_or_a_sell_time_brought_goes_everywhere(trader: Trader, kind: NoticeKind) -> None:
+    trader.has_phone()
+
+    trader.hand_over(trader.is_told(kind))
+
+    assert len(trader.posted) == 1
+    assert (len(trader.world.mailer.sent), len(trader.world.chats.sent), len(trader.world.pushes.sent)) == (1, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("kind", "subject"),
     [

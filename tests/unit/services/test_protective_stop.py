@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
+from algotrading.domain.effects import Decision, TurnStop
+from algotrading.domain.errors import Fenced
 from algotrading.domain.instruments import Product
 from algotrading.domain.naked import naked_until
 from algotrading.domain.orders import BrokerStatus, Leg, OrderTicket, OrderType, Side
@@ -20,6 +23,7 @@ from algotrading.domain.strategy import Strategy
 from algotrading.ports import Lane
 from tests.fakes.examples import make_instrument
 from tests.fakes.exchange import Fate, MemoryOrder, fills, loses, refuses, rejects, throttles, trades
+from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
 
 
@@ -64,6 +68,21 @@ def run_minutes(world: TradingWorld, minutes: int) -> None:
         while message := world.queue.receive(Lane.PRIORITY):
             world.executor.handle(message.command)
             world.queue.delete(Lane.PRIORITY, message)
+
+
+class _TakenOverWhileItStores(MemoryLedger):
+    """Takes long over storing that the stop order is to sell, and another worker takes the cycle meanwhile."""
+
+    def __init__(self, world: TradingWorld, strategy: Strategy) -> None:
+        super().__init__(world.database)
+        self._world, self._strategy = world, strategy
+
+    def save(self, decision: Decision, **more: Any) -> None:
+        super().save(decision, **more)
+        for effect in decision.effects:
+            if isinstance(effect, TurnStop):
+                self._world.clock.sleep_until(max(effect.at, self._world.clock.now() + timedelta(seconds=0.6)))
+                self.take(self._strategy, decision.cycle.trading_day)
 
 
 class TestItRests:
@@ -248,6 +267,21 @@ class TestItIsTheExit:
         cycle = world.cycle(strategy)
         assert (cycle.state, cycle.claim, cycle.sold) == (CycleState.FLAT, ExitReason.STOPLOSS, 10)
         assert world.told()[-1] == "sold"
+
+    @pytest.mark.parametrize(("event", "at"), [(OrderEvent.STOPLOSS, time(10)), (OrderEvent.SELL, time(14, 58, 30))])
+    def test_a_worker_that_was_fenced_off_while_it_stored_the_exit_does_not_turn_it(
+        self, world: TradingWorld, strategy: Strategy, event: OrderEvent, at: time
+    ) -> None:
+        world.buy(strategy)
+        world.clock.sleep_until(world.at(at))
+        ledger = _TakenOverWhileItStores(world, strategy)
+        due = strategy.plan.sell_time if event is OrderEvent.SELL else None
+
+        with pytest.raises(Fenced):
+            world.make_executor(ledger).handle(world.command(strategy, event, due))
+
+        (order,) = stop_orders(world)
+        assert (order.status(world.clock.now()), sold(world)) == (BrokerStatus.WAITING, 0)
 
     def test_where_a_limit_turns_it_away_it_is_turned_again(self, world: TradingWorld, strategy: Strategy) -> None:
         world.buy(strategy)

@@ -27,6 +27,7 @@ FILLS = {
     NoticeKind.PARTLY_BOUGHT: Side.BUY,
     NoticeKind.SOLD: Side.SELL,
     NoticeKind.PARTLY_SOLD: Side.SELL,
+    NoticeKind.SOLD_SO_FAR: Side.SELL,
 }
 _QUANTITY = re.compile(r"(?:bought|sold) (\d+)\b")
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from fargate_listener.reporter import INTERVAL_SECONDS
+from fargate_listener.watcher import CHECK_SECONDS
 from twin.chaos.evidence import (
     NANO,
     Alarm,
@@ -21,7 +22,7 @@ from twin.chaos.evidence import (
     Trade,
     nanoseconds,
 )
-from twin.chaos.guarding import FIRST_REPORT_NS, WATCHER_AWAY, unguarded_spans
+from twin.chaos.guarding import ALARM_AFTER, FIRST_REPORT_NS, WATCHER_AWAY, unguarded_spans
 from twin.chaos.verdict import LATENESS_ON_THE_WAY, judge
 
 STRATEGY = UUID(int=1)
@@ -241,6 +242,24 @@ def test_an_entry_after_its_grace(good: Evidence) -> None:
     assert kinds(replace(allowed, orders=[late, order(sale)])) == {"too late"}
 
 
+def test_a_sale_that_arrives_before_anything_was_bought(good: Evidence) -> None:
+    rested = replace(intent("stop", due_at=BUY_AT), filled=0, broker_status="CANCELLED")
+    there = order(rested, filled=0, status="CANCELLED")
+    fill = good.orders[0].trades[0].at_ns
+
+    def with_stop_at(received_ns: int) -> Evidence:
+        stop = replace(there, received_ns=received_ns, ended_ns=fill + NANO)
+        return replace(good, intents=[*good.intents, rested], orders=[*good.orders, stop])
+
+    assert kinds(with_stop_at(fill - 1)) == {"sale first"}
+    assert kinds(with_stop_at(fill)) == set()
+    nothing = replace(good.intents[0], filled=0, broker_status="CANCELLED")
+    unbought = order(nothing, filled=0, status="CANCELLED")
+    refused = replace(good.intents[1], filled=0, broker_status="REJECTED")
+    evidence = replace(good, intents=[nothing, refused], orders=[unbought, order(refused, filled=0, status="REJECTED")])
+    assert kinds(evidence) == {"sale first"}
+
+
 def test_a_position_that_nobody_guards(good: Evidence) -> None:
     assert kinds(replace(good, sights=sights(guarded=False))) == {"unguarded"}
 
@@ -248,14 +267,41 @@ def test_a_position_that_nobody_guards(good: Evidence) -> None:
 def test_an_alarm_about_the_guard_tells_of_it(good: Evidence) -> None:
     bare = replace(good, sights=sights(guarded=False))
     of_the_watcher = Alarm(BUY_AT + timedelta(seconds=9), "RedisDown", "watcher")
-    of_the_strategy = Alarm(BUY_AT + timedelta(seconds=9), "ExitBlocked", "executor", STRATEGY)
-    of_another = Alarm(BUY_AT + timedelta(seconds=9), "ExitBlocked", "executor", UUID(int=2))
+    of_the_strategy = Alarm(BUY_AT + timedelta(seconds=9), "LateOrder", "executor", STRATEGY)
+    of_another = Alarm(BUY_AT + timedelta(seconds=9), "LateOrder", "executor", UUID(int=2))
     of_long_ago = Alarm(BUY_AT - timedelta(minutes=2), "RedisDown", "watcher")
 
     assert kinds(replace(bare, alarms=[of_the_watcher])) == set()
     assert kinds(replace(bare, alarms=[of_the_strategy])) == set()
     assert kinds(replace(bare, alarms=[of_another])) == {"unguarded"}
     assert kinds(replace(bare, alarms=[of_long_ago])) == {"unguarded"}
+
+
+def test_an_alarm_about_something_else_does_not(good: Evidence) -> None:
+    bare = replace(good, sights=sights(guarded=False))
+    for metric in ("OrderUnknown", "ExitBlocked", "ExitRefused", "ClosedOutside", "StopNotResting"):
+        alarm = Alarm(BUY_AT + timedelta(seconds=9), metric, "executor", STRATEGY)
+        assert kinds(replace(bare, alarms=[alarm])) == {"unguarded"}
+
+
+def test_an_alarm_has_to_come_soon_after_its_beginning_however_long_it_lasts(good: Evidence) -> None:
+    sale = intent("exit", due_at=BUY_AT + timedelta(seconds=100))
+    long = replace(
+        good,
+        intents=[good.intents[0], sale],
+        orders=[good.orders[0], order(sale)],
+        sights=sights(guarded=False, seconds=140),
+    )
+    # counted from the first sample without a guard, up to a quarter of a second after the second that is allowed
+    begin = BUY_AT + timedelta(seconds=1.25)
+    in_time, late = (Alarm(begin + ALARM_AFTER + timedelta(seconds=s), "Blind", "watcher") for s in (-0.3, 0.3))
+    at_its_end = Alarm(BUY_AT + timedelta(seconds=99), "RedisDown", "watcher")
+    after_it = Alarm(BUY_AT + timedelta(seconds=114), "OrderUnknown", "executor", STRATEGY)
+
+    assert ALARM_AFTER.total_seconds() == CHECK_SECONDS + INTERVAL_SECONDS
+    assert kinds(replace(long, alarms=[in_time])) == set()
+    for alarm in (late, at_its_end, after_it):
+        assert kinds(replace(long, alarms=[alarm])) == {"unguarded"}
 
 
 def test_a_stop_order_at_the_exchange_is_a_guard(good: Evidence) -> None:
@@ -322,6 +368,17 @@ def test_a_watcher_that_was_started_since_is_as_silent_until_its_first_report(go
         replace(s, guarded=frozenset()) if s.at_ns < begin + 3 * NANO else s for s in restarted(5.0, 6.0).sights
     ]
     assert kinds(replace(good, sights=blind_first)) == {"unguarded"}
+
+
+def test_one_silent_moment_in_the_end_does_not_tell_of_the_time_before(good: Evidence) -> None:
+    begin, end = good.orders[0].received_ns, good.orders[1].received_ns
+    away = [replace(s, guarded=None) if s.at_ns < begin + 3 * NANO else s for s in sights(guarded=False)]
+    evidence = replace(good, sights=[replace(s, guarded=None) if s.at_ns > end - NANO else s for s in away])
+
+    assert kinds(evidence) == {"unguarded"}
+    # what counts is when a watcher came that could have told, not when the one before it went
+    at = BUY_AT + timedelta(seconds=2) + ALARM_AFTER
+    assert kinds(replace(evidence, alarms=[Alarm(at, "Blind", "watcher")])) == set()
 
 
 def test_an_audit_trail_that_does_not_hold(good: Evidence) -> None:

@@ -82,7 +82,7 @@ many requests), else 0. So its mean is the share of requests that fail, and its 
 
 BROKER_QUEUED: Final = "BrokerQueued"
 """Told of every request that did not find a place in its own second: of one account, as many leave as its broker
-takes."""
+takes. Not of prices, which are asked for where there is room or not at all (EntriesUnpriced)."""
 
 API_ANSWERS: Final = "ApiAnswers"
 """Told by the canary each minute: 1 where the API answered as the product does, else 0."""
@@ -112,6 +112,7 @@ INFORMATIVE: Final = frozenset(
         "ClockOffset",
         "DecisionLatency",
         "EntriesBlocked",
+        "EntriesUnpriced",
         "GcPause",
         "LoopLag",
         "Staleness",
@@ -157,4 +158,5 @@ INFORMATIVE: Final = frozenset(
     }
 )
 """For graphs, not for alarms. PriceWritesFailed costs the shown prices only; the stops need no Redis.
-SightReportsFailed makes the watcher pass for blind, and comes with RedisDown."""
+SightReportsFailed makes the watcher pass for blind, and comes with RedisDown. EntriesUnpriced were not held against
+their stop-loss: no watcher had a fresh price, and the broker, who tells an account one a second, had none for them."""

@@ -14,6 +14,8 @@ class NoticeKind(StrEnum):
     BOUGHT = "bought"
     SELL_ACCEPTED = "sell_accepted"
     PARTLY_SOLD = "partly_sold"
+    SOLD_SO_FAR = "sold_so_far"
+    """All that was held is sold, and its buy has not ended."""
     SOLD = "sold"
     ORDER_UNKNOWN = "order_unknown"
     ORDER_NOT_PLACED = "order_not_placed"

@@ -74,7 +74,7 @@ def sold(cycle: Cycle) -> tuple[Tell, ...]:
         return ()
     text = f"{cycle.plan.symbol}: sold {cycle.sold}{_at(cycle, Side.SELL)}{_why(cycle)}"
     if cycle.may_buy_more:
-        return (Tell(NoticeKind.PARTLY_SOLD, f"{text}{_what_may_follow(cycle)}."),)
+        return (Tell(NoticeKind.SOLD_SO_FAR, f"{text}{_what_may_follow(cycle)}."),)
     return (Tell(NoticeKind.SOLD, f"{text}.{_result(cycle)}"),)
 
 

@@ -177,7 +177,8 @@ class _Run:
         plan = cycle.plan if strategy is None else strategy.plan
         hours = self._hours(plan)
         if not self._in_session(hours):
-            if cycle.is_armed and (hours is None or self.now > instant_of(cycle.trading_day, hours.closes)):
+            is_over = hours is None or self.now > instant_of(cycle.trading_day, hours.closes)
+            if is_over and cycle.is_armed and (cycle.open_quantity > 0 or cycle.may_buy_more):
                 self.world.meter.count("PositionLeftOpen")
             return
         ask = self._wanted_of(cycle, strategy, hours)

@@ -84,6 +84,7 @@ class CycleRunner:
         events = deque([event])
         while events:
             current = events.popleft()
+            self.errand.decided_at = self.desk.clock.now()
             decision = decide(self.cycle, current, self.desk.policy)
             logs = order_logs.final_logs(self.errand, decision.cycle, current)
             try:

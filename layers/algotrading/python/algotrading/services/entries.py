@@ -137,6 +137,7 @@ class Entries:
         try:
             return self._in_time(broker, due).get_price(strategy.plan.exchange, strategy.plan.symbol)
         except BrokerFault as fault:
+            self.worker.desk.meter.count("EntriesUnpriced")
             logger.warning("no price for %s: %s", strategy.plan.symbol, fault.message)
             return None
 

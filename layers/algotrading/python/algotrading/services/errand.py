@@ -70,6 +70,8 @@ class Errand:
     """When the tick that caused an exit was received."""
     logs: list[OrderLog] = field(default_factory=list)
     """Words with the broker that are not stored yet."""
+    decided_at: datetime = field(init=False)
+    """When what is carried out now was decided, before it was stored."""
     looks: int = 0
     """Looks at the book since something was asked of the broker."""
     store_answers: bool = True

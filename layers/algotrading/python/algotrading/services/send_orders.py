@@ -202,9 +202,8 @@ def cancel(errand: Errand, broker_order_id: str) -> None:
 def turn(errand: Errand, effect: TurnStop) -> Event:
     """Let the stop order that rests at the broker sell, at its instant."""
     intent = next(intent for intent in errand.cycle.intents if intent.tag == effect.tag)
-    decided_at = errand.desk.clock.now()
     errand.desk.clock.sleep_until(effect.at)
-    if errand.desk.clock.now() - decided_at > _LATEST_UNCHECKED_WAIT:
+    if errand.desk.clock.now() - errand.decided_at > _LATEST_UNCHECKED_WAIT:
         errand.desk.ledger.check(errand.cycle)
     sent_at = errand.desk.clock.now()
     answer = errand.broker.modify_order(effect.broker_order_id, order_type=OrderType.MARKET)
