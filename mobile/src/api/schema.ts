@@ -1963,8 +1963,7 @@ export interface components {
         };
         /**
          * CycleState
-         * @description idle -> entering -> long -> exiting -> flat, or failed (DESIGN of the daily cycle). Back from exiting to long
-         *     while something is held, and to entering while the entry may still buy.
+         * @description idle -> entering -> long -> exiting -> flat, or failed (DESIGN of the daily cycle).
          * @enum {string}
          */
         CycleState: "idle" | "entering" | "long" | "exiting" | "flat" | "failed";
