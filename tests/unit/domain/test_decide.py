@@ -610,6 +610,17 @@ def test_the_end_of_its_day_speaks_only_of_orders_that_were_still_open() -> None
     assert over.intents == held.intents
 
 
+def test_what_the_last_reading_of_a_day_proves_never_to_have_been_placed_is_told() -> None:
+    unsure = answer(want_exit(long()).cycle, tag(Leg.EXIT), TIMEOUT, at=60).cycle
+    entry = row(tag(Leg.ENTRY), "E1", BrokerStatus.COMPLETE, 10)
+    last = decide(unsure, LastRead(after(22_000), BookReading(after(22_000), (entry,), ()), 10), POLICY)
+
+    final = decide(last.cycle, LastRead(after(22_060), BookReading(after(22_060), (entry,), ()), 10), POLICY)
+
+    assert final.cycle.intents[-1].state is IntentState.NOT_PLACED
+    assert "order_not_placed" in told(final)
+
+
 def test_only_the_first_exit_that_did_not_sell_everything_is_followed_at_once() -> None:
     def end(cycle: Cycle, attempt: int, filled: int, at: float) -> Decision:
         order_id = f"X{attempt}"

@@ -29,7 +29,7 @@ from algotrading.domain.observe import observe
 from algotrading.domain.policy import Policy
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.settle import settle
-from algotrading.domain.tell import ended_in_book
+from algotrading.domain.tell import seen_in_book
 
 _NEVER = timedelta(days=2)
 """A book read after midnight shows what there was; what it does not show may have left it already."""
@@ -57,8 +57,8 @@ def _look_last(cycle: Cycle, event: LastRead, policy: Policy) -> Decision:
         settled = Decision(seen)
     # Words that speak of an exit being tried again would not be true: there is no market until tomorrow.
     is_retried = any(isinstance(effect, RetryExit) for effect in settled.effects)
-    effects = (*ended_in_book(cycle, seen), *settled.effects)
-    learned = Decision(settled.cycle, tuple(effect for effect in effects if _is_true(effect, is_retried=is_retried)))
+    said = tuple(effect for effect in settled.effects if _is_true(effect, is_retried=is_retried))
+    learned = Decision(settled.cycle, (*seen_in_book(cycle, seen), *said))
     return _say_what_is_open(learned, event) if event.is_final else learned
 
 

@@ -40,10 +40,10 @@ def unknown(cycle: Cycle, intent: Intent) -> Tell:
 
 def seen_in_book(before: Cycle, after: Cycle) -> tuple[Tell, ...]:
     """What a reading of the book has proven about orders that are still to come to their end."""
-    return (*_seen(before, after), *ended_in_book(before, after))
+    return (*_seen(before, after), *_ended(before, after))
 
 
-def ended_in_book(before: Cycle, after: Cycle) -> tuple[Tell, ...]:
+def _ended(before: Cycle, after: Cycle) -> tuple[Tell, ...]:
     """What a reading has proven to have been bought and sold by orders that nobody waited for: an exit did not wait for
     its entry's end, or they surfaced after they had been given up."""
     is_leaving = before.state in {CycleState.LONG, CycleState.EXITING}
