@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fargate_listener.market_hours import MarketHours, exchange_of
+from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
 from fargate_listener.tick_kernel import HIGHEST_PRICE, Column
 from fargate_listener.watchlist import Watchlist
@@ -58,7 +58,7 @@ class CircuitLimits:
         is_unknown = (lowest == 1) & (highest == HIGHEST_PRICE)
         is_due = (age > LIMITS_SECONDS) | ((age > NEAR_LIMIT_SECONDS) & (is_near | is_unknown))
         due = [token for token, is_one in zip(slots, is_due.tolist(), strict=True) if is_one]
-        return [token for token in due if self._hours.is_open(exchange_of(token), early=_BEFORE_THE_BELL)]
+        return self._hours.tradable(due, early=_BEFORE_THE_BELL)
 
     def unknown(self, tokens: Iterable[int]) -> list[int]:
         """Those of the watched `tokens` whose limits nobody has told yet while their market is open: any price of
@@ -66,10 +66,9 @@ class CircuitLimits:
         known = self._table.rows
         return [
             token
-            for token in tokens
+            for token in self._hours.tradable(tokens)
             if (slot := self._table.slot_of(token)) is not None
             and (known[slot, Column.LOWEST], known[slot, Column.HIGHEST]) == (1, HIGHEST_PRICE)
-            and self._hours.is_open(exchange_of(token))
         ]
 
     def asked(self, token: int) -> None:

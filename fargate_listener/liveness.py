@@ -18,7 +18,7 @@ from algotrading.ports import Clock
 from fargate_listener.counters import Counters
 from fargate_listener.feed import Feed
 from fargate_listener.feeds import Feeds
-from fargate_listener.market_hours import MarketHours
+from fargate_listener.market_hours import MarketHours, exchange_of
 from fargate_listener.market_table import MarketTable
 from fargate_listener.socket_watch import SocketWatch
 from fargate_listener.tick_kernel import Column
@@ -131,11 +131,13 @@ class Liveness:
         """One look."""
         now = self._monotonic()
         for feed, watch in self._sockets:
-            # An index says something of every socket while shares trade. Derivatives go on after them.
-            if self._hours.is_open() or self._hours.of(feed.subscribed):
+            if self._has_to_move(feed):
                 self._judge(feed, watch, now)
-            else:
-                feed.fault = feed.doubtful_from = None
+                continue
+            watch.rest()
+            feed.doubtful_from = None
+            if not self._hours.tradable(feed.subscribed):
+                feed.fault = None
         self._find_stale(now)
         self._forget_quotes()
 
@@ -166,6 +168,17 @@ class Liveness:
         """Whether it is time for another dial of a feed in which somebody else found a fault; it counts as made."""
         return dict(self._sockets)[feed].may_redial(self._monotonic())
 
+    def _has_to_move(self, feed: Feed) -> bool:
+        """An index says something of every socket while all shares trade, and derivatives go on after them. From 15:15
+        on shares without derivatives trade alone, and which those are nobody here knows: none of them moves a socket
+        on which no stop is armed. What is armed then has to be seen."""
+        if self._hours.is_open():
+            return True
+        exchanges = {exchange_of(token) for token in feed.subscribed}
+        if any(self._hours.is_open(exchange) for exchange in exchanges if exchange is not None):
+            return True
+        return bool(self._hours.tradable(feed.subscribed & self._watchlist.armed_tokens))
+
     def _judge(self, feed: Feed, watch: SocketWatch, now: float) -> None:
         if feed.sentinel is not None and feed.sentinel not in self._table:
             self._table.watch(feed.sentinel)
@@ -183,7 +196,7 @@ class Liveness:
     def _find_stale(self, now: float) -> None:
         armed = self._watchlist.armed_tokens
         shown = self._feeds.shown
-        excused = armed.difference(shown.intersection(self._hours.of(armed)))
+        excused = armed.difference(shown.intersection(self._hours.settled(armed)))
         stale = frozenset(self._rates.look(sorted(armed), excused, self.by_quote, now))
         new = stale - self.stale
         if new:

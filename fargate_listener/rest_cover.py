@@ -172,10 +172,10 @@ class RestCover:
     def _next_to_compare(self, now: float) -> list[int]:
         """Those about which there is doubt, and the armed instruments in turn; none before it is time. A socket that
         is in doubt itself is no other source."""
-        if not self._hours.is_open() or now - self._compared_at < COMPARE_SECONDS:
+        if now - self._compared_at < COMPARE_SECONDS:
             return []
         self._compared_at = now
-        armed = self._hours.of(self._watchlist.by_risk(self._watchlist.armed_tokens))
+        armed = self._hours.tradable(self._watchlist.by_risk(self._watchlist.armed_tokens))
         self.crossing.keep(armed)
         # Those that are told are read again and again anyway, and would keep the others from their turn.
         told, believed = self.crossing.crossed, self._believed()

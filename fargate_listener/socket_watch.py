@@ -20,6 +20,12 @@ SKEWED_SECONDS = 5
 _SKEWED_LOOKS = 3
 LONGEST_PATIENCE = 320.0
 """A market that was halted stands still on every socket: dialling is tried ever more rarely."""
+RARE_SECONDS = 20.0
+"""Without an index a few shares may be all that moves a socket: it is not called frozen sooner."""
+RARE_TIMES = 8.0
+"""Of the mean time between two movements of such a socket, after which it is. Longer is one in three thousand."""
+_MEMORY = 0.1
+"""The weight of the newest movement in that mean."""
 DOUBTFUL_SECONDS = 3.0
 """Quiet or still for this long in the session: not yet reason to dial, and reason enough to read quotes."""
 
@@ -33,6 +39,8 @@ class _Look:
     """When anything last moved. A new connection moves nothing by being there: doubt outlives it."""
     patient_since: float = 0.0
     """The same, or when the connection was made: before it is called frozen, each gets its time."""
+    rest: float = 0.0
+    """The mean time between two movements while the index is not due; 0.0 before there were any."""
     frames: int = 0
     ticked: dict[int, int] = field(default_factory=dict)
     """The last price of each instrument that was a tick."""
@@ -60,6 +68,8 @@ class SocketWatch:
         """`now` monotonic, `wall` Unix seconds. A fault that was found stays until the feed proves that it moves.
         `is_index_due`: the sentinel is computed every second now."""
         feed, last = self._feed, self._last
+        if is_index_due:
+            last.rest = 0.0
         last.is_index_due = is_index_due
         if feed.connection is None:
             last.connection = None
@@ -76,18 +86,24 @@ class SocketWatch:
         before = last.index
         has_moved, has_news = self._compare(now)
         stamp = last.index[0]
-        is_skewed = bool(stamp) and abs(wall - stamp) > SKEWED_SECONDS
-        if stamp and last.index != before and not is_skewed:
+        is_late = bool(stamp) and abs(wall - stamp) > SKEWED_SECONDS
+        if stamp and last.index != before and not is_late:
             last.told = now
-        if has_news or not is_skewed:
-            last.skewed_looks = last.skewed_looks + 1 if is_skewed else 0
+        if has_news or not is_late:
+            last.skewed_looks = last.skewed_looks + 1 if is_late else 0
         if last.skewed_looks >= _SKEWED_LOOKS:
             return "skewed"
-        if now - last.patient_since > FROZEN_SECONDS and feed.frames > last.frames:
+        if now - last.patient_since > self._patience() and feed.frames > last.frames:
             return "frozen"
-        # A new connection that has not told the time yet is no less late than the one before.
-        is_proven = has_moved and not is_skewed and (bool(stamp) or feed.fault != "skewed")
-        return None if is_proven else feed.fault
+        # A new connection that has not told the time yet is no less late than the one before. That an index which is
+        # computed no longer stands still says nothing.
+        tells_time = bool(stamp) and not is_late
+        says_nothing = feed.fault != "skewed" and not (stamp and is_index_due)
+        return None if has_moved and (tells_time or says_nothing) else feed.fault
+
+    def rest(self) -> None:
+        """Nothing has to move: the next look begins anew."""
+        self._last = _Look(patience=self._last.patience, redialled=self._last.redialled)
 
     @property
     def doubtful_from(self) -> float | None:
@@ -118,6 +134,11 @@ class SocketWatch:
         last.redialled = now
         return True
 
+    def _patience(self) -> float:
+        """How long nothing may move before the socket is frozen."""
+        last = self._last
+        return FROZEN_SECONDS if last.is_index_due else max(RARE_SECONDS, RARE_TIMES * last.rest)
+
     def _compare(self, now: float) -> tuple[bool, bool]:
         """Whether anything that was known is another value now; and whether that was the sentinel."""
         last = self._last
@@ -126,6 +147,9 @@ class SocketWatch:
         sentinel = any(old and old != new for old, new in zip(index, last.index, strict=True))
         has_moved = sentinel or any(old and old != last.ticked.get(token, old) for token, old in ticked.items())
         is_first = not any(index) and not any(ticked.values()) and (any(last.index) or any(last.ticked.values()))
+        if has_moved and not last.is_index_due:
+            rest = now - last.patient_since
+            last.rest += (_MEMORY if last.rest else 1.0) * (rest - last.rest)
         if has_moved or is_first:
             # What the first frames after a dial tell is no movement, yet the patience begins with it.
             last.patient_since, last.frames = now, self._feed.frames

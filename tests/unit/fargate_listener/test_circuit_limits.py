@@ -120,6 +120,15 @@ def test_limits_are_read_from_ten_minutes_before_the_bell(stand: Stand, earlier:
     assert stand.limits.due() == due
 
 
+def test_limits_are_read_while_only_some_shares_trade(stand: Stand) -> None:
+    # 15:20 of a day on which shares with derivatives left at 15:15
+    stand.clock.sleep_until(datetime(2026, 8, 10, 9, 50, tzinfo=UTC))
+    stand.watch()
+
+    assert stand.limits.due() == [TCS, INFY]
+    assert stand.limits.unknown([INFY, TCS]) == [INFY, TCS]
+
+
 def test_another_day_asks_for_every_limit_at_once(stand: Stand) -> None:
     stand.watch()
     stand.limits._day = (MONDAY - timedelta(days=3)).date()

@@ -146,6 +146,14 @@ def test_quotes_are_read_from_the_bell_to_the_last_trade_of_any_share(market: Ma
     assert [hit.wire_price for hit in market.hits] == [149_995]
 
 
+def test_prices_are_compared_until_the_last_trade_of_any_share(market: Market) -> None:
+    market.moment = instant_of(date(2026, 8, 10), time(15, 20))
+
+    cross(market)
+
+    assert market.cover.crossing.crossed == {INFY}
+
+
 def test_a_row_of_another_instrument_than_was_asked_for_says_nothing(market: Market) -> None:
     market.ask(quote("1499.95", token=INFY + 256))
 
@@ -251,7 +259,7 @@ def cross(market: Market) -> None:
     market.doubtful = []
     for _ in range(3):
         market.tick(170_000)
-        market.ask(quote("1499.95", lowest="1440.00", highest="1760.00"))
+        market.ask(quote("1499.95", lowest="1440.00", highest="1760.00", traded=market.moment))
         market.moment += timedelta(seconds=5)
 
 
