@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -33,6 +33,8 @@ STALE_SECONDS = 20.0
 STALE_TIMES = 8.0
 """Of its mean interval, after which an instrument is stale. Intervals of a random stream are longer than this times
 their mean once in three thousand."""
+CLOCK_SECONDS = 2.0
+"""By so much the exchange's clock and ours may differ before it is told (`clock_check`)."""
 _MEMORY = 0.1
 """The weight of the newest interval in the mean."""
 
@@ -78,6 +80,14 @@ class RateWatch:
         is_stale = silent > np.maximum(STALE_SECONDS, STALE_TIMES * self._mean[slots])
         return set(names[is_stale].tolist())
 
+    def last_tick(self, token: int) -> float | None:
+        """A moment at which the last tick of an instrument that was looked at had come, or from which it has been
+        watched; None where it has moved since the last look."""
+        slot = self._table.slot_of(token)
+        if slot is None or slot >= len(self._token) or self._token[slot] != token:
+            return None
+        return float(self._last[slot]) if self._table.rows[slot, Column.SEEN] == self._seen[slot] else None
+
     def _grow(self) -> None:
         room = len(self._table.rows)
         if room > len(self._token):
@@ -115,7 +125,9 @@ class Liveness:
         self._sockets: Final = [(feed, SocketWatch(feed, table, self.by_quote)) for feed in feeds.all]
         self._rates = RateWatch(table)
         self.stale: frozenset[int] = frozenset()
-        """Armed instruments that have been silent for too long."""
+        """Armed instruments that have been silent for too long, or of which quotes have shown what no tick did."""
+        self._missed: set[int] = set()
+        """The latter."""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -138,8 +150,8 @@ class Liveness:
             feed.doubtful_from = None
             if not self._hours.tradable(feed.subscribed):
                 feed.fault = None
-        self._find_stale(now)
         self._forget_quotes()
+        self._find_stale(now)
 
     @property
     def longest_silence(self) -> float:
@@ -167,6 +179,20 @@ class Liveness:
     def may_redial(self, feed: Feed) -> bool:
         """Whether it is time for another dial of a feed in which somebody else found a fault; it counts as made."""
         return dict(self._sockets)[feed].may_redial(self._monotonic())
+
+    def is_missing(self, token: int, traded: datetime) -> bool:
+        """Whether the feed has brought nothing of an armed instrument since before a trade at that time. Not where the
+        two are so near each other, or the time is so far ahead, that a wrong clock would explain it."""
+        ticked = self._rates.last_tick(token)
+        if ticked is None:
+            return False
+        age = self._clock.now().timestamp() - traded.timestamp()
+        return age > -CLOCK_SECONDS and self._monotonic() - ticked > age + CLOCK_SECONDS
+
+    def miss(self, tokens: Collection[int]) -> None:
+        """Quotes have moved armed instruments to where no tick had: they are not shown until they tick again."""
+        self._missed.update(tokens)
+        self._tell_stale(self.stale.union(tokens))
 
     def _has_to_move(self, feed: Feed) -> bool:
         """An index says something of every socket while all shares trade, and derivatives go on after them. From 15:15
@@ -197,7 +223,10 @@ class Liveness:
         armed = self._watchlist.armed_tokens
         shown = self._feeds.shown
         excused = armed.difference(shown.intersection(self._hours.settled(armed)))
-        stale = frozenset(self._rates.look(sorted(armed), excused, self.by_quote, now))
+        stale = self._rates.look(sorted(armed), excused, self.by_quote, now)
+        self._tell_stale(frozenset(stale.union(self._missed & armed)))
+
+    def _tell_stale(self, stale: frozenset[int]) -> None:
         new = stale - self.stale
         if new:
             self._counters.stale_instruments += len(new)
@@ -211,3 +240,4 @@ class Liveness:
             slot = self._table.slot_of(token)
             if slot is None or self._table.rows[slot, Column.SEEN] != batch:
                 del self.by_quote[token]
+        self._missed.intersection_update(self.by_quote)

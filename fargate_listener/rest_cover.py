@@ -141,7 +141,10 @@ class RestCover:
         self._note_untraded({quote.instrument_token for quote in quotes} - set(prices), request.covered)
         # What this comparison found is covered by the same answer.
         covered = self.crossing.crossed.union(request.covered)
-        self._cover({token: price for token, price in prices.items() if token in covered}, batch)
+        missed = {q.instrument_token for q in today if q.instrument_token not in covered and self._was_missed(q)}
+        read = self._cover({token: price for token, price in prices.items() if token in covered | missed}, batch)
+        if missed := missed & read:
+            self._liveness.miss(missed)
         return True
 
     # --- what is to be asked ------------------------------------------------------------------------
@@ -186,9 +189,19 @@ class RestCover:
 
     # --- what was answered --------------------------------------------------------------------------
 
-    def _cover(self, prices: dict[int, int], batch: int) -> None:
-        """Evaluate quotes, unless a tick that is believed came since `batch`. Of an instrument with two prices both
-        count: which one is the market's nobody here can know."""
+    def _was_missed(self, quote: Quote) -> bool:
+        """Whether the price of an instrument that seemed well reaches a threshold, and the trade behind it is one that
+        the feed has not shown: whatever was asked for, a stop that is reached is reached."""
+        token, slot = quote.instrument_token, self._table.slot_of(quote.instrument_token)
+        if slot is None or quote.last_trade is None:
+            return False
+        price, row = to_wire_stop(token, quote.last_price), self._table.rows[slot]
+        is_reached = price <= row[Column.FALL] or price >= row[Column.RISE]
+        return bool(is_reached) and self._liveness.is_missing(token, quote.last_trade)
+
+    def _cover(self, prices: dict[int, int], batch: int) -> set[int]:
+        """Evaluate quotes, unless a tick that is believed came since `batch`; those that were. Of an instrument with
+        two prices both count: which one is the market's nobody here can know."""
         now = self._monotonic()
         ticked = self._believed().intersection(self._table.seen_since(batch + 1)) - self.crossing.crossed
         fresh = [(t, price) for t, price in prices.items() if t not in ticked and 0 < price <= HIGHEST_PRICE]
@@ -202,6 +215,7 @@ class RestCover:
             if token in ticked or self._table.latest(token) == price:
                 self._covered_at[token] = now
         self._untraded -= prices.keys()
+        return {token for token, price in fresh if self._table.latest(token) == price}
 
     def _note_untraded(self, untraded: Collection[int], covered: Collection[int]) -> None:
         """The broker shows a price of another day: nothing has traded, so there is nothing that was not seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, time, timedelta
 from struct import pack
 from typing import Any
 
@@ -628,6 +628,62 @@ def test_what_was_read_from_quotes_is_forgotten_with_the_next_tick_or_the_instru
     afternoon.live(1, (TCS, 350_000))
 
     assert set(afternoon.liveness.by_quote) == {OPTION}
+
+
+def rare(stand: Stand, quiet: int) -> Afternoon:
+    """TCS ticked last that many seconds ago, on a socket that is well."""
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+    stand.feed.asked = frozenset({OPTION, TCS})
+    afternoon.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS", quantity=100))
+    afternoon.live(1, (OPTION, 160_000), (TCS, 351_000), index=2000)
+    afternoon.live(1, (OPTION, 160_001), (TCS, 351_000), index=2001)
+    for second in range(quiet):
+        afternoon.live(1, (OPTION, 160_002 + second), index=2002 + second)
+    return afternoon
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "is_missing"),
+    [
+        (10, False),  # the trade that the last tick showed
+        (8, False),  # later, unless one of two clocks is wrong
+        (7, True),
+        (-1, True),
+        (-2, False),  # nobody has traded in the future
+    ],
+)
+def test_a_trade_after_the_last_tick_is_one_that_the_feed_has_not_shown(
+    stand: Stand, seconds_ago: int, is_missing: bool
+) -> None:
+    afternoon = rare(stand, quiet=10)
+
+    traded = afternoon.clock.now() - timedelta(seconds=seconds_ago)
+
+    assert afternoon.liveness.is_missing(TCS, traded) is is_missing
+
+
+def test_when_a_tick_came_that_no_look_has_seen_yet_nobody_knows(stand: Stand) -> None:
+    afternoon = rare(stand, quiet=10)
+    stand.table.on_frames([ltp_frame((TCS, 351_000))])
+
+    assert not afternoon.liveness.is_missing(TCS, afternoon.clock.now())
+    assert not afternoon.liveness.is_missing(INFY, afternoon.clock.now())
+
+
+def test_what_only_a_quote_has_shown_is_not_shown_until_the_next_tick(stand: Stand) -> None:
+    afternoon = rare(stand, quiet=10)
+    stand.table.on_frames([ltp_frame((TCS, 349_900))])
+    afternoon.liveness.by_quote[TCS] = stand.table.batch
+
+    afternoon.liveness.miss({TCS})
+
+    assert afternoon.liveness.unshown() == [TCS]
+    assert afternoon.counters.stale_instruments == 1
+    afternoon.live(1, (OPTION, 170_000), index=3000)
+    assert afternoon.liveness.doubtful() == [TCS]
+    afternoon.live(1, (OPTION, 170_001), (TCS, 351_000), index=3001)
+    assert afternoon.liveness.unshown() == []
 
 
 def test_silence_outside_of_its_hours_or_without_a_socket_makes_nothing_stale(stand: Stand) -> None:

@@ -50,8 +50,15 @@ class Market:
             all=[feed], carrier_of=lambda _: feed, shown=frozenset({INFY, TCS}), doubtful=frozenset()
         )
         self.feeds = feeds
+        self.ticked: datetime | None = None
+        """When the last tick came, as far as is known."""
+        self.missed: set[int] = set()
         liveness: Any = SimpleNamespace(
-            doubtful=lambda: self.doubtful, by_quote={}, may_redial=lambda _feed: self.may_redial
+            doubtful=lambda: self.doubtful,
+            by_quote={},
+            may_redial=lambda _feed: self.may_redial,
+            is_missing=lambda _token, traded: self.ticked is not None and traded > self.ticked,
+            miss=self.missed.update,
         )
         self.asked: list[str] = []
         self.cover = RestCover(
@@ -252,6 +259,65 @@ def test_what_has_not_traded_today_is_seen_and_rarely_asked_for(market: Market) 
     assert market.cover.covered() == frozenset()
     market.ask(quote("1499.95"))
     assert [hit.wire_price for hit in market.hits] == [149_995]
+
+
+def well(market: Market) -> None:
+    """The feed shows 1510, and its last tick came a minute ago."""
+    market.doubtful = []
+    market.tick(151_000)
+    market.ticked = MONDAY - timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("asked_for", ["its limits", "comparing"])
+def test_a_trade_that_the_feed_did_not_show_hits_the_stop_whatever_was_asked_for(
+    market: Market, asked_for: str
+) -> None:
+    # Given an instrument that seems well, 0.7 % above what has been traded since
+    well(market)
+    if asked_for == "comparing":
+        market.ask(quote("1510", lowest="1440.00", highest="1760.00", traded=MONDAY - timedelta(seconds=60)))
+        market.moment += timedelta(seconds=5)
+
+    market.ask(quote("1499", traded=MONDAY - timedelta(seconds=30)))
+
+    # Then that is a hit, and nobody claims that the feed shows the instrument
+    assert [hit.wire_price for hit in market.hits] == [149_900]
+    assert market.missed == {INFY}
+    assert market.cover.crossing.crossed == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("price", "traded"),
+    [
+        ("1499", MONDAY - timedelta(seconds=61)),  # before the last tick
+        ("1499", YESTERDAY),
+        ("1500.05", MONDAY - timedelta(seconds=30)),  # above the stop
+        ("0", MONDAY - timedelta(seconds=30)),
+        ("1399", MONDAY - timedelta(seconds=30)),  # below the day's limits
+    ],
+)
+def test_what_the_feed_has_outdated_and_what_reaches_nothing_does_nothing(
+    market: Market, price: str, traded: datetime
+) -> None:
+    well(market)
+
+    market.ask(quote(price, traded=traded, lowest="1400.00", highest="1760.00"))
+
+    assert market.hits == []
+    assert market.missed == set()
+    assert market.table.latest(INFY) == 151_000
+
+
+def test_a_trade_of_nobody_knows_when_and_one_that_a_tick_follows_are_no_proof(market: Market) -> None:
+    well(market)
+    market.ask(Quote(INFY, Decimal(1499), None, None, None))
+    market.moment += timedelta(seconds=5)
+
+    market.ask(quote("1499", traded=market.moment), meanwhile=lambda: market.tick(151_005))
+
+    assert market.hits == []
+    assert market.missed == set()
+    assert market.table.latest(INFY) == 151_005
 
 
 def cross(market: Market) -> None:
