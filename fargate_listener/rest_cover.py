@@ -127,10 +127,13 @@ class RestCover:
         if not request.tokens:
             return None
         batch = self._table.batch
-        before = {token: self._ticked_price(token) for token in {*request.compared, *needs.crossed}}
+        compared = set(needs.compared).difference(request.covered)
+        before = {token: self._ticked_price(token) for token in compared.union(needs.crossed)}
         quotes = await self._ask(request.tokens)
         if quotes is None:
             return False
+        if needs.compared and compared.issubset(request.tokens):
+            self._turn_to_next()
         for token in request.limits:
             self._limits.asked(token)
         for quote in quotes:
@@ -177,15 +180,23 @@ class RestCover:
         is in doubt itself is no other source."""
         if now - self._compared_at < COMPARE_SECONDS:
             return []
-        self._compared_at = now
         armed = self._hours.tradable(self._watchlist.by_risk(self._watchlist.armed_tokens))
         self.crossing.keep(armed)
         # Those that are told are read again and again anyway, and would keep the others from their turn.
         told, believed = self.crossing.crossed, self._believed()
         doubtful = [token for token in self.crossing.doubtful if token not in told][:_COMPARED_AT_ONCE]
-        self._turn = self._turn + _COMPARED_AT_ONCE if self._turn + _COMPARED_AT_ONCE < len(armed) else 0
+        self._turn = self._turn if self._turn < len(armed) else 0
         sample = armed[self._turn : self._turn + _COMPARED_AT_ONCE]
-        return [token for token in (*doubtful, *sample) if token in believed]
+        chosen = [token for token in (*doubtful, *sample) if token in believed]
+        if not chosen:
+            self._turn_to_next()
+        return chosen
+
+    def _turn_to_next(self) -> None:
+        """Only when the broker has answered for this sample: where it refused, the same one is asked for again, and two
+        watchers that refused each other fall apart."""
+        self._compared_at = self._monotonic()
+        self._turn += _COMPARED_AT_ONCE
 
     # --- what was answered --------------------------------------------------------------------------
 
