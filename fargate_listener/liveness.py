@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -51,18 +52,19 @@ class RateWatch:
         self.longest_silence = 0.0
         """Seconds since the last tick of the one that has been silent longest, at the last look."""
 
-    def look(self, tokens: Collection[int], excused: Collection[int], by_quote: dict[int, int], now: float) -> set[int]:
+    def look(self, tokens: Collection[int], excused: Container[int], by_quote: dict[int, int], now: float) -> set[int]:
         """Those of `tokens` that are stale. `excused` have a reason not to tick (their socket is away, their market is
         closed): their silence begins when that ends. `by_quote`: the batch in which a quote moved an instrument."""
         table = self._table
-        watched = [(token, slot) for token in tokens if (slot := table.slot_of(token)) is not None]
+        slots = table.slots_of(tokens)
+        is_watched = slots >= 0
+        names, slots = np.fromiter(tokens, np.int64, len(tokens))[is_watched], slots[is_watched]
         self.longest_silence = 0.0
-        if not watched:
+        if not len(names):
             return set()
         self._grow()
-        names = np.array([token for token, _ in watched], np.int64)
-        slots = np.array([slot for _, slot in watched], np.int64)
-        quoted = np.array([by_quote.get(token, -1) for token, _ in watched], np.int64)
+        quoted = np.fromiter(map(by_quote.get, tokens, repeat(-1)), np.int64, len(tokens))[is_watched]
+        is_excused = np.fromiter(map(excused.__contains__, tokens), np.bool_, len(tokens))[is_watched]
         seen = table.rows[slots, Column.SEEN]
         is_new = self._token[slots] != names
         self._token[slots] = names
@@ -73,7 +75,6 @@ class RateWatch:
         mean = self._mean[slots]
         learnt = np.where(mean > 0, mean + _MEMORY * (interval - mean), np.maximum(interval, LOOK_SECONDS))
         self._mean[slots] = np.where(has_ticked, learnt, mean)
-        is_excused = np.isin(names, np.fromiter(excused, np.int64, len(excused)))
         self._last[slots] = np.where(has_ticked | is_new | is_excused, now, self._last[slots])
         silent = now - self._last[slots]
         self.longest_silence = float(silent.max())
@@ -133,14 +134,16 @@ class Liveness:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self.look()
+            self.look_at_sockets()
+            await asyncio.sleep(0)  # each takes about half a millisecond, for which no tick waits twice
+            self.look_at_instruments()
 
     def is_market_closed(self) -> bool:
         """Whether no market is open, nor was or will be within the next half hour."""
         return self._hours.is_closed(_AROUND_THE_SESSION)
 
-    def look(self) -> None:
-        """One look."""
+    def look_at_sockets(self) -> None:
+        """One look for those that are frozen, skewed or in doubt."""
         now = self._monotonic()
         for feed, watch in self._sockets:
             if self._has_to_move(feed):
@@ -150,8 +153,11 @@ class Liveness:
             feed.doubtful_from = None
             if not self._hours.tradable(feed.subscribed):
                 feed.fault = None
+
+    def look_at_instruments(self) -> None:
+        """One look for those that have fallen silent."""
         self._forget_quotes()
-        self._find_stale(now)
+        self._find_stale(self._monotonic())
 
     @property
     def longest_silence(self) -> float:
@@ -222,8 +228,8 @@ class Liveness:
     def _find_stale(self, now: float) -> None:
         armed = self._watchlist.armed_tokens
         shown = self._feeds.shown
-        excused = armed.difference(shown.intersection(self._hours.settled(armed)))
-        stale = self._rates.look(sorted(armed), excused, self.by_quote, now)
+        excused = armed.difference(filter(shown.__contains__, self._hours.settled(armed)))
+        stale = self._rates.look(armed, excused, self.by_quote, now)
         self._tell_stale(frozenset(stale.union(self._missed & armed)))
 
     def _tell_stale(self, stale: frozenset[int]) -> None:

@@ -11,13 +11,14 @@ from algotrading.ports import Clock
 
 SETTLING = timedelta(seconds=30)
 """After the bell not everything trades at once: an instrument alone, unlike a whole socket, may be silent so long."""
+_SEGMENT = 0xFF
 _EXCHANGE_OF_SEGMENT = {1: "NSE", 2: "NFO", 3: "CDS", 4: "BSE", 5: "BFO", 6: "BCD", 7: "MCX", 9: "NSE"}
 """The low byte of an instrument token (Kite Connect documentation, WebSocket streaming)."""
 
 
 def exchange_of(token: int) -> str | None:
     """Where an instrument trades; None for a segment nobody told us of."""
-    return _EXCHANGE_OF_SEGMENT.get(token & 0xFF)
+    return _EXCHANGE_OF_SEGMENT.get(token & _SEGMENT)
 
 
 class MarketHours:
@@ -58,7 +59,9 @@ class MarketHours:
         open_now = {
             exchange for exchange, (opens, _) in self._spans.items() if opens - early <= now < self._ends[exchange]
         }
-        return [token for token in tokens if exchange_of(token) in open_now]
+        # By segment: thousands are asked about at once, while ticks wait.
+        segments = {segment for segment, exchange in _EXCHANGE_OF_SEGMENT.items() if exchange in open_now}
+        return [token for token in tokens if token & _SEGMENT in segments]
 
     def settled(self, tokens: Iterable[int]) -> list[int]:
         """Those of `tokens` that may be in continuous trading and have had a moment for their first trade."""

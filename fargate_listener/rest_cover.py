@@ -52,7 +52,7 @@ COMPARE_SECONDS = 4.0
 """Less than two turns of the key: where requests are made anyway, every second one compares too."""
 _COMPARED_AT_ONCE = 50
 _LOOK_SECONDS = 1.0
-"""Between looks for limits that are due, where nothing is in doubt: each holds ticks up for some milliseconds."""
+"""Between looks for limits that are due, where nothing is in doubt: each holds ticks up for about a millisecond."""
 _SEVERAL = 4
 """Requests without an answer, one after the other: more than the other watcher is the cause of."""
 _PACKET = Struct(">HII")

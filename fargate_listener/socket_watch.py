@@ -7,7 +7,10 @@ table, and a still socket would seem to move for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fargate_listener.feed import Feed
 from fargate_listener.market_table import MarketTable
@@ -30,6 +33,21 @@ DOUBTFUL_SECONDS = 3.0
 """Quiet or still for this long in the session: not yet reason to dial, and reason enough to read quotes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """By the rows of the table: which instrument of the socket has a row, or -1; and its last price that was a tick, 0
+    while there was none."""
+
+    tokens: NDArray[np.int64]
+    prices: NDArray[np.int64]
+
+    def moved_to(self, now: Ticked) -> bool:
+        """Whether an instrument that is in both had a price and has another one."""
+        rows = len(self.tokens)
+        is_known = (self.tokens >= 0) & (self.tokens == now.tokens[:rows]) & (self.prices != 0)
+        return bool((is_known & (self.prices != now.prices[:rows])).any())
+
+
 @dataclass(slots=True)
 class _Look:
     """What was found on a socket when it last moved."""
@@ -42,8 +60,8 @@ class _Look:
     rest: float = 0.0
     """The mean time between two movements while the index is not due; 0.0 before there were any."""
     frames: int = 0
-    ticked: dict[int, int] = field(default_factory=dict)
-    """The last price of each instrument that was a tick."""
+    ticked: Ticked | None = None
+    """The last price of each instrument that was a tick; None before a look."""
     index: tuple[int, int] = (0, 0)
     """The sentinel's stamp and price."""
     told: float | None = None
@@ -143,10 +161,11 @@ class SocketWatch:
         """Whether anything that was known is another value now; and whether that was the sentinel."""
         last = self._last
         index, ticked = last.index, last.ticked
-        self._remember()
+        new = self._remember()
         sentinel = any(old and old != new for old, new in zip(index, last.index, strict=True))
-        has_moved = sentinel or any(old and old != last.ticked.get(token, old) for token, old in ticked.items())
-        is_first = not any(index) and not any(ticked.values()) and (any(last.index) or any(last.ticked.values()))
+        has_moved = sentinel or (ticked is not None and ticked.moved_to(new))
+        had_shown = any(index) or (ticked is not None and bool(ticked.prices.any()))
+        is_first = not had_shown and (any(last.index) or bool(new.prices.any()))
         if has_moved and not last.is_index_due:
             rest = now - last.patient_since
             last.rest += (_MEMORY if last.rest else 1.0) * (rest - last.rest)
@@ -157,20 +176,27 @@ class SocketWatch:
                 last.moved = now
         return has_moved, sentinel
 
-    def _remember(self) -> None:
+    def _remember(self) -> Ticked:
         table, feed, last = self._table, self._feed, self._last
-        before = last.ticked
-        slots = {token: slot for token in feed.subscribed if (slot := table.slot_of(token)) is not None}
-        rows = list(slots.values())
-        prices = table.rows[rows, Column.LAST].tolist()
-        last.ticked = dict(zip(slots, prices, strict=True))
-        for token, batch in self._by_quote.items():
-            slot = slots.get(token)
-            if slot is not None and table.rows[slot, Column.SEEN] == batch:
-                last.ticked[token] = before.get(token, 0)
+        rows, subscribed = table.rows, feed.subscribed
+        slots = table.slots_of(subscribed)
+        slots = slots[slots >= 0]
+        new = Ticked(np.full(len(rows), -1, np.int64), np.zeros(len(rows), np.int64))
+        new.tokens[slots] = table.tokens[slots]
+        new.prices[slots] = rows[slots, Column.LAST]
+        quoted = table.slots_of(self._by_quote)
+        batches = np.fromiter(self._by_quote.values(), np.int64, len(quoted))
+        quoted = quoted[(quoted >= 0) & (rows[quoted, Column.SEEN] == batches)]
+        new.prices[quoted] = 0
+        if last.ticked is not None:
+            known = quoted[quoted < len(last.ticked.tokens)]
+            known = known[last.ticked.tokens[known] == new.tokens[known]]
+            new.prices[known] = last.ticked.prices[known]
+        last.ticked = new
         sentinel = None if feed.sentinel is None else table.slot_of(feed.sentinel)
         if sentinel is None:
             last.index = 0, 0
         else:
             stamp, price = table.rows[sentinel, [Column.STAMP, Column.LAST]].tolist()
             last.index = stamp, price
+        return new

@@ -240,6 +240,38 @@ def test_instruments_that_come_and_go_move_nothing(stand: Stand) -> None:
     assert stand.feed.fault == "frozen"
 
 
+def test_hundreds_of_new_instruments_move_nothing_and_one_that_moves_among_them_does(stand: Stand) -> None:
+    # Given more than the table had room for
+    stand.tick(1000, index=2000)
+    stand.look()
+    many = [(number << 8) | 1 for number in range(1, 1000)]
+    for token in many:
+        stand.table.watch(token)
+    stand.feed.asked = frozenset({INFY, *many})
+    stand.table.on_frames([ltp_frame(*((token, 500) for token in many))])
+    stand.now += DOUBTFUL_SECONDS + 1
+    stand.watch.look(stand.now, WALL + stand.now, is_index_due=False)
+    assert stand.watch.is_doubtful(stand.now)
+
+    stand.table.on_frames([ltp_frame((many[-1], 501))])
+    stand.watch.look(stand.now, WALL + stand.now, is_index_due=False)
+
+    assert not stand.watch.is_doubtful(stand.now)
+
+
+def test_a_row_that_another_instrument_got_is_no_movement(stand: Stand) -> None:
+    stand.tick(1000, index=2000)
+    stand.look()
+    slot = stand.table.slot_of(INFY)
+    stand.table.unwatch(INFY)
+    assert stand.table.watch(TCS) == slot
+    stand.feed.asked = frozenset({TCS})
+    stand.table.on_frames([ltp_frame((TCS, 3500))])
+    stand.look(DOUBTFUL_SECONDS + 1)
+
+    assert stand.feed.is_doubtful
+
+
 def test_a_socket_that_opens_and_shows_nothing_is_doubtful_too(stand: Stand) -> None:
     stand.feed.reads += 1  # heartbeats
     stand.look()
@@ -423,7 +455,8 @@ class Afternoon:
                 told = pack(">8I", NIFTY, index, 0, 0, 0, 0, 0, int(self.clock.now().timestamp()))
                 self.stand.table.on_frames([frame([told])])
             self.stand.feed.reads += 1
-            self.liveness.look()
+            self.liveness.look_at_sockets()
+            self.liveness.look_at_instruments()
 
 
 @pytest.mark.parametrize(("moment", "fault"), [("15:20:00", "frozen"), ("15:39:40", None)])
