@@ -85,6 +85,8 @@ class StopGuard:
         self._hits: list[Hit] = []
         self._repeated: list[Hit] = []
         """Of strategies that have rested, as long as others that have are still to be looked at."""
+        self._void: set[UUID] = set()
+        """Those whose stop was moved or is guarded no longer since."""
         self._received = 0.0
         self._decisions = decisions if decisions is not None else Spread()
         self._monotonic = monotonic
@@ -128,6 +130,7 @@ class StopGuard:
             key = self._keys[change.strategy_id] = next(self._new_keys)
         elif self._guarded[key] == guarded:
             return
+        self._forget_repeated(change.strategy_id)
         self._guarded[key] = guarded
         self._resting.pop(key, None)
         self._watch(key, guarded, now)
@@ -140,6 +143,7 @@ class StopGuard:
             del self._guarded[key]
             self._resting.pop(key, None)
             self._index.disarm(key)
+            self._forget_repeated(strategy_id)
 
     def forget_prices(self, tokens: Sequence[int] | None = None) -> None:
         """Known prices of `tokens` (all by default) may be old: only a new tick says where the market stands."""
@@ -169,9 +173,16 @@ class StopGuard:
         self._hits = []
         if next(iter(self._resting.values()), math.inf) <= now:
             return True
-        self._hits, self._repeated = self._repeated, []
+        # Only where there is something to leave out: this looks at all of them at once.
+        void, self._void = self._void, set()
+        self._hits = [hit for hit in self._repeated if hit.stop.strategy_id not in void] if void else self._repeated
+        self._repeated = []
         self._tell()
         return False
+
+    def _forget_repeated(self, strategy_id: UUID) -> None:
+        if self._repeated:
+            self._void.add(strategy_id)
 
     def _watch(self, key: int, guarded: _Guarded, now: float) -> None:
         token = guarded.change.instrument_token

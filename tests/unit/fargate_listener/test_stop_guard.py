@@ -113,6 +113,24 @@ def test_thousands_that_return_at_once_let_ticks_pass_and_are_reported_together(
     assert desk.reported[1:] == list(stops)
 
 
+def test_a_stop_that_is_moved_or_ends_while_others_return_is_not_reported_as_it_stood(desk: Desk) -> None:
+    stops = range(1, 2 * REPEATED_AT_ONCE + 1)
+    for number in stops:
+        desk.guard.arm(armed(number, "1500"), now=0)
+    desk.tick(149_900, at=1.0)
+    desk.hits.clear()
+
+    assert desk.guard.repeat(now=1.0 + REPEAT_SECONDS)
+    desk.guard.disarm(strategy_id(1))
+    desk.guard.arm(armed(2, "1400"), now=1.0 + REPEAT_SECONDS)
+    assert not desk.guard.repeat(now=1.0 + REPEAT_SECONDS)
+
+    assert desk.reported == list(stops)[2:]
+    while desk.guard.repeat(now=1.0 + 2 * REPEAT_SECONDS):
+        assert len(desk.reported) == len(stops) - 2
+    assert desk.reported == [*list(stops)[2:], *list(stops)[2:]]
+
+
 async def test_the_watcher_goes_on_until_all_have_returned(desk: Desk) -> None:
     stops = range(1, 3 * REPEATED_AT_ONCE + 1)
     for number in stops:
