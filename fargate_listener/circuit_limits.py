@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from datetime import date, timedelta
 from decimal import ROUND_CEILING
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fargate_listener.market_hours import MarketHours, exchange_of
+from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
 from fargate_listener.tick_kernel import HIGHEST_PRICE, Column
 from fargate_listener.watchlist import Watchlist
@@ -24,7 +25,7 @@ NEAR_LIMIT_SECONDS = 10.0
 _NEAR = 50
 """A price within its fiftieth part of a limit is near it."""
 _BEFORE_THE_BELL = timedelta(minutes=10)
-_LIMITS_AND_LAST = [int(column) for column in (Column.LOWEST, Column.HIGHEST, Column.LAST)]
+_NONE = -1
 
 
 class CircuitLimits:
@@ -37,44 +38,43 @@ class CircuitLimits:
         self._watchlist = watchlist
         self._hours = hours
         self._monotonic = monotonic
-        self._read_at: dict[int, float] = {}
+        self._read: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._read_at: NDArray[np.float64] = np.zeros(0)
+        """The instrument of each row that was asked for, and when: of another one, never."""
         self._day = date.min
 
     def turn_day(self) -> None:
         """Yesterday's limits are not today's. With them goes what was known of instruments that nobody watches now."""
         if self._hours.day != self._day:
             self._day = self._hours.day
-            self._read_at.clear()
+            self._read[:] = _NONE
             for token in self._watchlist.tokens:
                 self._table.limit(token, 1, HIGHEST_PRICE)
 
     def due(self) -> list[int]:
         """Instruments whose limits are to be read, the one with most at risk first."""
-        slots = {token: slot for token in self._watchlist.tokens if (slot := self._table.slot_of(token)) is not None}
-        # In a few sweeps over arrays: row by row, ticks waited four times as long.
-        lowest, highest, last = self._table.rows[np.ix_(list(slots.values()), _LIMITS_AND_LAST)].T
-        age = self._monotonic() - np.array([self._read_at.get(token, -np.inf) for token in slots])
+        # In a few sweeps over arrays, and not instrument by instrument: ticks wait meanwhile.
+        self._grow()
+        rows = self._table.rows
+        lowest, highest, last = rows[:, Column.LOWEST], rows[:, Column.HIGHEST], rows[:, Column.LAST]
+        age = np.where(self._read == self._table.tokens, self._monotonic() - self._read_at, np.inf)
         is_near = (last > 0) & ((last - lowest <= last // _NEAR) | (highest - last <= last // _NEAR))
-        is_unknown = (lowest == 1) & (highest == HIGHEST_PRICE)
-        is_due = (age > LIMITS_SECONDS) | ((age > NEAR_LIMIT_SECONDS) & (is_near | is_unknown))
-        due = [token for token, is_one in zip(slots, is_due.tolist(), strict=True) if is_one]
-        return [token for token in due if self._hours.is_open(exchange_of(token), early=_BEFORE_THE_BELL)]
+        is_due = (age > LIMITS_SECONDS) | ((age > NEAR_LIMIT_SECONDS) & (is_near | self._is_unknown()))
+        due = [token for token in self._table.tokens_at(is_due) if self._watchlist.watches(token)]
+        return self._hours.tradable(self._watchlist.by_risk(due), early=_BEFORE_THE_BELL)
 
-    def unknown(self, tokens: Iterable[int]) -> list[int]:
+    def unknown(self, tokens: Collection[int]) -> list[int]:
         """Those of the watched `tokens` whose limits nobody has told yet while their market is open: any price of
         theirs is believed, so that a true one is not missed."""
-        known = self._table.rows
-        return [
-            token
-            for token in tokens
-            if (slot := self._table.slot_of(token)) is not None
-            and (known[slot, Column.LOWEST], known[slot, Column.HIGHEST]) == (1, HIGHEST_PRICE)
-            and self._hours.is_open(exchange_of(token))
-        ]
+        unknown = self._table.tokens_at(self._is_unknown())
+        return self._hours.tradable([token for token in unknown if token in tokens])
 
     def asked(self, token: int) -> None:
         """They were asked for: where the broker told none, it is asked again in a while."""
-        self._read_at[token] = self._monotonic()
+        self._grow()
+        slot = self._table.slot_of(token)
+        if slot is not None:
+            self._read[slot], self._read_at[slot] = token, self._monotonic()
 
     def hear(self, quote: Quote) -> None:
         """What the broker says they are."""
@@ -87,3 +87,15 @@ class CircuitLimits:
         if max(0, lowest) < min(highest, HIGHEST_PRICE):
             self._table.limit(token, lowest, highest)
             self.asked(token)
+
+    def _is_unknown(self) -> NDArray[np.bool_]:
+        """Of each row."""
+        rows = self._table.rows
+        unknown: NDArray[np.bool_] = (rows[:, Column.LOWEST] == 1) & (rows[:, Column.HIGHEST] == HIGHEST_PRICE)
+        return unknown
+
+    def _grow(self) -> None:
+        more = len(self._table.rows) - len(self._read)
+        if more:
+            self._read = np.concatenate([self._read, np.full(more, _NONE, np.int64)])
+            self._read_at = np.concatenate([self._read_at, np.zeros(more)])

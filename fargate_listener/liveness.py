@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
-from datetime import timedelta
+from collections.abc import Callable, Collection, Container
+from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from algotrading.ports import Clock
 from fargate_listener.counters import Counters
 from fargate_listener.feed import Feed
 from fargate_listener.feeds import Feeds
-from fargate_listener.market_hours import MarketHours
+from fargate_listener.market_hours import MarketHours, exchange_of
 from fargate_listener.market_table import MarketTable
 from fargate_listener.socket_watch import SocketWatch
 from fargate_listener.tick_kernel import Column
@@ -33,6 +34,8 @@ STALE_SECONDS = 20.0
 STALE_TIMES = 8.0
 """Of its mean interval, after which an instrument is stale. Intervals of a random stream are longer than this times
 their mean once in three thousand."""
+CLOCK_SECONDS = 2.0
+"""By so much the exchange's clock and ours may differ before it is told (`clock_check`)."""
 _MEMORY = 0.1
 """The weight of the newest interval in the mean."""
 
@@ -49,18 +52,19 @@ class RateWatch:
         self.longest_silence = 0.0
         """Seconds since the last tick of the one that has been silent longest, at the last look."""
 
-    def look(self, tokens: Collection[int], excused: Collection[int], by_quote: dict[int, int], now: float) -> set[int]:
+    def look(self, tokens: Collection[int], excused: Container[int], by_quote: dict[int, int], now: float) -> set[int]:
         """Those of `tokens` that are stale. `excused` have a reason not to tick (their socket is away, their market is
         closed): their silence begins when that ends. `by_quote`: the batch in which a quote moved an instrument."""
         table = self._table
-        watched = [(token, slot) for token in tokens if (slot := table.slot_of(token)) is not None]
+        slots = table.slots_of(tokens)
+        is_watched = slots >= 0
+        names, slots = np.fromiter(tokens, np.int64, len(tokens))[is_watched], slots[is_watched]
         self.longest_silence = 0.0
-        if not watched:
+        if not len(names):
             return set()
         self._grow()
-        names = np.array([token for token, _ in watched], np.int64)
-        slots = np.array([slot for _, slot in watched], np.int64)
-        quoted = np.array([by_quote.get(token, -1) for token, _ in watched], np.int64)
+        quoted = np.fromiter(map(by_quote.get, tokens, repeat(-1)), np.int64, len(tokens))[is_watched]
+        is_excused = np.fromiter(map(excused.__contains__, tokens), np.bool_, len(tokens))[is_watched]
         seen = table.rows[slots, Column.SEEN]
         is_new = self._token[slots] != names
         self._token[slots] = names
@@ -71,12 +75,19 @@ class RateWatch:
         mean = self._mean[slots]
         learnt = np.where(mean > 0, mean + _MEMORY * (interval - mean), np.maximum(interval, LOOK_SECONDS))
         self._mean[slots] = np.where(has_ticked, learnt, mean)
-        is_excused = np.isin(names, np.fromiter(excused, np.int64, len(excused)))
         self._last[slots] = np.where(has_ticked | is_new | is_excused, now, self._last[slots])
         silent = now - self._last[slots]
         self.longest_silence = float(silent.max())
         is_stale = silent > np.maximum(STALE_SECONDS, STALE_TIMES * self._mean[slots])
         return set(names[is_stale].tolist())
+
+    def last_tick(self, token: int) -> float | None:
+        """A moment at which the last tick of an instrument that was looked at had come, or from which it has been
+        watched; None where it has moved since the last look."""
+        slot = self._table.slot_of(token)
+        if slot is None or slot >= len(self._token) or self._token[slot] != token:
+            return None
+        return float(self._last[slot]) if self._table.rows[slot, Column.SEEN] == self._seen[slot] else None
 
     def _grow(self) -> None:
         room = len(self._table.rows)
@@ -115,29 +126,38 @@ class Liveness:
         self._sockets: Final = [(feed, SocketWatch(feed, table, self.by_quote)) for feed in feeds.all]
         self._rates = RateWatch(table)
         self.stale: frozenset[int] = frozenset()
-        """Armed instruments that have been silent for too long."""
+        """Armed instruments that have been silent for too long, or of which quotes have shown what no tick did."""
+        self._missed: set[int] = set()
+        """The latter."""
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self.look()
+            self.look_at_sockets()
+            await asyncio.sleep(0)  # each takes about half a millisecond, for which no tick waits twice
+            self.look_at_instruments()
 
     def is_market_closed(self) -> bool:
         """Whether no market is open, nor was or will be within the next half hour."""
         return self._hours.is_closed(_AROUND_THE_SESSION)
 
-    def look(self) -> None:
-        """One look."""
+    def look_at_sockets(self) -> None:
+        """One look for those that are frozen, skewed or in doubt."""
         now = self._monotonic()
         for feed, watch in self._sockets:
-            # An index says something of every socket while shares trade. Derivatives go on after them.
-            if self._hours.is_open() or self._hours.of(feed.subscribed):
+            if self._has_to_move(feed):
                 self._judge(feed, watch, now)
-            else:
-                feed.fault = feed.doubtful_from = None
-        self._find_stale(now)
+                continue
+            watch.rest()
+            feed.doubtful_from = None
+            if not self._hours.tradable(feed.subscribed):
+                feed.fault = None
+
+    def look_at_instruments(self) -> None:
+        """One look for those that have fallen silent."""
         self._forget_quotes()
+        self._find_stale(self._monotonic())
 
     @property
     def longest_silence(self) -> float:
@@ -166,6 +186,31 @@ class Liveness:
         """Whether it is time for another dial of a feed in which somebody else found a fault; it counts as made."""
         return dict(self._sockets)[feed].may_redial(self._monotonic())
 
+    def is_missing(self, token: int, traded: datetime) -> bool:
+        """Whether the feed has brought nothing of an armed instrument since before a trade at that time. Not where the
+        two are so near each other, or the time is so far ahead, that a wrong clock would explain it."""
+        ticked = self._rates.last_tick(token)
+        if ticked is None:
+            return False
+        age = self._clock.now().timestamp() - traded.timestamp()
+        return age > -CLOCK_SECONDS and self._monotonic() - ticked > age + CLOCK_SECONDS
+
+    def miss(self, tokens: Collection[int]) -> None:
+        """Quotes have moved armed instruments to where no tick had: they are not shown until they tick again."""
+        self._missed.update(tokens)
+        self._tell_stale(self.stale.union(tokens))
+
+    def _has_to_move(self, feed: Feed) -> bool:
+        """An index says something of every socket while all shares trade, and derivatives go on after them. From 15:15
+        on shares without derivatives trade alone, and which those are nobody here knows: none of them moves a socket
+        on which no stop is armed. What is armed then has to be seen."""
+        if self._hours.is_open():
+            return True
+        exchanges = {exchange_of(token) for token in feed.subscribed}
+        if any(self._hours.is_open(exchange) for exchange in exchanges if exchange is not None):
+            return True
+        return bool(self._hours.tradable(feed.subscribed & self._watchlist.armed_tokens))
+
     def _judge(self, feed: Feed, watch: SocketWatch, now: float) -> None:
         if feed.sentinel is not None and feed.sentinel not in self._table:
             self._table.watch(feed.sentinel)
@@ -183,8 +228,11 @@ class Liveness:
     def _find_stale(self, now: float) -> None:
         armed = self._watchlist.armed_tokens
         shown = self._feeds.shown
-        excused = armed.difference(shown.intersection(self._hours.of(armed)))
-        stale = frozenset(self._rates.look(sorted(armed), excused, self.by_quote, now))
+        excused = armed.difference(filter(shown.__contains__, self._hours.settled(armed)))
+        stale = self._rates.look(armed, excused, self.by_quote, now)
+        self._tell_stale(frozenset(stale.union(self._missed & armed)))
+
+    def _tell_stale(self, stale: frozenset[int]) -> None:
         new = stale - self.stale
         if new:
             self._counters.stale_instruments += len(new)
@@ -198,3 +246,4 @@ class Liveness:
             slot = self._table.slot_of(token)
             if slot is None or self._table.rows[slot, Column.SEEN] != batch:
                 del self.by_quote[token]
+        self._missed.intersection_update(self.by_quote)

@@ -10,14 +10,15 @@ from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.ports import Clock
 
 SETTLING = timedelta(seconds=30)
-"""After the bell not everything trades at once."""
+"""After the bell not everything trades at once: an instrument alone, unlike a whole socket, may be silent so long."""
+_SEGMENT = 0xFF
 _EXCHANGE_OF_SEGMENT = {1: "NSE", 2: "NFO", 3: "CDS", 4: "BSE", 5: "BFO", 6: "BCD", 7: "MCX", 9: "NSE"}
 """The low byte of an instrument token (Kite Connect documentation, WebSocket streaming)."""
 
 
 def exchange_of(token: int) -> str | None:
     """Where an instrument trades; None for a segment nobody told us of."""
-    return _EXCHANGE_OF_SEGMENT.get(token & 0xFF)
+    return _EXCHANGE_OF_SEGMENT.get(token & _SEGMENT)
 
 
 class MarketHours:
@@ -36,13 +37,12 @@ class MarketHours:
         """Today, Asia/Kolkata."""
         return trading_day_of(self._clock.now())
 
-    def is_open(self, exchange: str | None = "NSE", *, early: timedelta = -SETTLING) -> bool:
-        """Whether every instrument there is in continuous trading, the first moments left out; `early` begins that
-        much before the bell instead."""
+    def is_open(self, exchange: str = "NSE") -> bool:
+        """Whether every instrument there is in continuous trading: an index of them is computed every second."""
         now = self._clock.now()
         self._look_up(trading_day_of(now))
-        span = self._spans.get(exchange or "")
-        return span is not None and span[0] - early <= now < span[1]
+        span = self._spans.get(exchange)
+        return span is not None and span[0] <= now < span[1]
 
     def is_closed(self, margin: timedelta) -> bool:
         """Whether no exchange is open, nor was or will be within `margin`. A day that the calendar does not know is
@@ -51,18 +51,21 @@ class MarketHours:
         self._look_up(trading_day_of(now))
         return not any(opens - margin <= now < ends + margin for opens, ends in self._spans.values())
 
-    def of(self, tokens: Iterable[int]) -> list[int]:
-        """Those of `tokens` that are in continuous trading."""
-        is_open = {exchange: self.is_open(exchange) for exchange in {exchange_of(token) for token in tokens}}
-        return [token for token in tokens if is_open[exchange_of(token)]]
-
-    def tradable(self, tokens: Iterable[int]) -> list[int]:
-        """Those of `tokens` that may be in continuous trading, from the bell on: all of an exchange where only some
-        kinds of instruments still are."""
+    def tradable(self, tokens: Iterable[int], *, early: timedelta = timedelta()) -> list[int]:
+        """Those of `tokens` that may be in continuous trading, from `early` before the bell on: all of an exchange
+        where only some kinds of instruments still are, as a token does not say of which kind it is."""
         now = self._clock.now()
         self._look_up(trading_day_of(now))
-        open_now = {exchange for exchange, (opens, _) in self._spans.items() if opens <= now < self._ends[exchange]}
-        return [token for token in tokens if exchange_of(token) in open_now]
+        open_now = {
+            exchange for exchange, (opens, _) in self._spans.items() if opens - early <= now < self._ends[exchange]
+        }
+        # By segment: thousands are asked about at once, while ticks wait.
+        segments = {segment for segment, exchange in _EXCHANGE_OF_SEGMENT.items() if exchange in open_now}
+        return [token for token in tokens if token & _SEGMENT in segments]
+
+    def settled(self, tokens: Iterable[int]) -> list[int]:
+        """Those of `tokens` that may be in continuous trading and have had a moment for their first trade."""
+        return self.tradable(tokens, early=-SETTLING)
 
     def _look_up(self, day: date) -> None:
         if day == self._day:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -119,6 +120,20 @@ class MarketTable:
     def slot_of(self, token: int) -> int | None:
         """The slot of an instrument; None when it is not watched."""
         return self._slots.get(token)
+
+    def slots_of(self, tokens: Collection[int]) -> NDArray[np.int64]:
+        """The slots of many instruments at once; -1 for one that is not watched."""
+        return np.fromiter(map(self._slots.get, tokens, repeat(_NO_ROW)), np.int64, len(tokens))
+
+    @property
+    def tokens(self) -> NDArray[np.int64]:
+        """The instrument of each row, or the last one of a row that is free. To be read only."""
+        return self._token_of_slot
+
+    def tokens_at(self, chosen: NDArray[np.bool_]) -> list[int]:
+        """The watched instruments of the rows that a mask chooses."""
+        pairs = zip(np.flatnonzero(chosen).tolist(), self._token_of_slot[chosen].tolist(), strict=True)
+        return [token for slot, token in pairs if self._slots.get(token) == slot]
 
     def token_of(self, slot: int) -> int:
         """The instrument of a slot."""

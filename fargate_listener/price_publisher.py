@@ -1,4 +1,5 @@
-"""Latest prices to Redis, off the tick path: each watcher writes those of its ticks ten times a second at most.
+"""Latest prices to Redis, off the tick path: each watcher writes those of its ticks ten times a second at most, two
+together a symbol's twenty times.
 
 `price:{symbol}` is what everybody reads. Every watcher writes it, and Redis refuses what was handed over before what is
 there: a price may be a tenth of a second behind another watcher's, and none that was held up replaces a newer one.

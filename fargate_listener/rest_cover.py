@@ -52,7 +52,7 @@ COMPARE_SECONDS = 4.0
 """Less than two turns of the key: where requests are made anyway, every second one compares too."""
 _COMPARED_AT_ONCE = 50
 _LOOK_SECONDS = 1.0
-"""Between looks for limits that are due, where nothing is in doubt: each holds ticks up for some milliseconds."""
+"""Between looks for limits that are due, where nothing is in doubt: each holds ticks up for about a millisecond."""
 _SEVERAL = 4
 """Requests without an answer, one after the other: more than the other watcher is the cause of."""
 _PACKET = Struct(">HII")
@@ -127,10 +127,13 @@ class RestCover:
         if not request.tokens:
             return None
         batch = self._table.batch
-        before = {token: self._ticked_price(token) for token in {*request.compared, *needs.crossed}}
+        compared = set(needs.compared).difference(request.covered)
+        before = {token: self._ticked_price(token) for token in compared.union(needs.crossed)}
         quotes = await self._ask(request.tokens)
         if quotes is None:
             return False
+        if needs.compared and compared.issubset(request.tokens):
+            self._turn_to_next()
         for token in request.limits:
             self._limits.asked(token)
         for quote in quotes:
@@ -141,7 +144,10 @@ class RestCover:
         self._note_untraded({quote.instrument_token for quote in quotes} - set(prices), request.covered)
         # What this comparison found is covered by the same answer.
         covered = self.crossing.crossed.union(request.covered)
-        self._cover({token: price for token, price in prices.items() if token in covered}, batch)
+        missed = {q.instrument_token for q in today if q.instrument_token not in covered and self._was_missed(q)}
+        read = self._cover({token: price for token, price in prices.items() if token in covered | missed}, batch)
+        if missed := missed & read:
+            self._liveness.miss(missed)
         return True
 
     # --- what is to be asked ------------------------------------------------------------------------
@@ -172,23 +178,41 @@ class RestCover:
     def _next_to_compare(self, now: float) -> list[int]:
         """Those about which there is doubt, and the armed instruments in turn; none before it is time. A socket that
         is in doubt itself is no other source."""
-        if not self._hours.is_open() or now - self._compared_at < COMPARE_SECONDS:
+        if now - self._compared_at < COMPARE_SECONDS:
             return []
-        self._compared_at = now
-        armed = self._hours.of(self._watchlist.by_risk(self._watchlist.armed_tokens))
+        armed = self._hours.tradable(self._watchlist.by_risk(self._watchlist.armed_tokens))
         self.crossing.keep(armed)
         # Those that are told are read again and again anyway, and would keep the others from their turn.
         told, believed = self.crossing.crossed, self._believed()
         doubtful = [token for token in self.crossing.doubtful if token not in told][:_COMPARED_AT_ONCE]
-        self._turn = self._turn + _COMPARED_AT_ONCE if self._turn + _COMPARED_AT_ONCE < len(armed) else 0
+        self._turn = self._turn if self._turn < len(armed) else 0
         sample = armed[self._turn : self._turn + _COMPARED_AT_ONCE]
-        return [token for token in (*doubtful, *sample) if token in believed]
+        chosen = [token for token in (*doubtful, *sample) if token in believed]
+        if not chosen:
+            self._turn_to_next()
+        return chosen
+
+    def _turn_to_next(self) -> None:
+        """Only when the broker has answered for this sample: where it refused, the same one is asked for again, and two
+        watchers that refused each other fall apart."""
+        self._compared_at = self._monotonic()
+        self._turn += _COMPARED_AT_ONCE
 
     # --- what was answered --------------------------------------------------------------------------
 
-    def _cover(self, prices: dict[int, int], batch: int) -> None:
-        """Evaluate quotes, unless a tick that is believed came since `batch`. Of an instrument with two prices both
-        count: which one is the market's nobody here can know."""
+    def _was_missed(self, quote: Quote) -> bool:
+        """Whether the price of an instrument that seemed well reaches a threshold, and the trade behind it is one that
+        the feed has not shown: whatever was asked for, a stop that is reached is reached."""
+        token, slot = quote.instrument_token, self._table.slot_of(quote.instrument_token)
+        if slot is None or quote.last_trade is None:
+            return False
+        price, row = to_wire_stop(token, quote.last_price), self._table.rows[slot]
+        is_reached = price <= row[Column.FALL] or price >= row[Column.RISE]
+        return bool(is_reached) and self._liveness.is_missing(token, quote.last_trade)
+
+    def _cover(self, prices: dict[int, int], batch: int) -> set[int]:
+        """Evaluate quotes, unless a tick that is believed came since `batch`; those that were. Of an instrument with
+        two prices both count: which one is the market's nobody here can know."""
         now = self._monotonic()
         ticked = self._believed().intersection(self._table.seen_since(batch + 1)) - self.crossing.crossed
         fresh = [(t, price) for t, price in prices.items() if t not in ticked and 0 < price <= HIGHEST_PRICE]
@@ -202,6 +226,7 @@ class RestCover:
             if token in ticked or self._table.latest(token) == price:
                 self._covered_at[token] = now
         self._untraded -= prices.keys()
+        return {token for token, price in fresh if self._table.latest(token) == price}
 
     def _note_untraded(self, untraded: Collection[int], covered: Collection[int]) -> None:
         """The broker shows a price of another day: nothing has traded, so there is nothing that was not seen."""

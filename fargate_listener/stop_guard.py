@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from fargate_listener.wire_prices import decimals_of, to_wire_stop
 
 REPEAT_SECONDS = 5.0
 """A stop that stays armed below its price is reported again this often: whoever failed is asked again."""
+REPEATED_AT_ONCE = 40
+"""About 0.3 ms: ticks wait for no longer, though thousands of stops may return at once."""
 SAMPLED_READS = 17
 """Of so many reads one is timed. A prime: the feed's own rhythm does not choose which."""
 
@@ -80,6 +83,10 @@ class StopGuard:
         self._resting: dict[int, float] = {}
         """Hit strategies, and when they return to the index. In order of return: the rest is constant."""
         self._hits: list[Hit] = []
+        self._repeated: list[Hit] = []
+        """Of strategies that have rested, as long as others that have are still to be looked at."""
+        self._void: set[UUID] = set()
+        """Those whose stop was moved or is guarded no longer since."""
         self._received = 0.0
         self._decisions = decisions if decisions is not None else Spread()
         self._monotonic = monotonic
@@ -123,6 +130,7 @@ class StopGuard:
             key = self._keys[change.strategy_id] = next(self._new_keys)
         elif self._guarded[key] == guarded:
             return
+        self._forget_repeated(change.strategy_id)
         self._guarded[key] = guarded
         self._resting.pop(key, None)
         self._watch(key, guarded, now)
@@ -135,6 +143,7 @@ class StopGuard:
             del self._guarded[key]
             self._resting.pop(key, None)
             self._index.disarm(key)
+            self._forget_repeated(strategy_id)
 
     def forget_prices(self, tokens: Sequence[int] | None = None) -> None:
         """Known prices of `tokens` (all by default) may be old: only a new tick says where the market stands."""
@@ -151,15 +160,29 @@ class StopGuard:
             self._untimed = SAMPLED_READS
             self._decisions.add(self._monotonic() - received)
 
-    def repeat(self, now: float) -> None:
-        """Return rested strategies to the index, and report those still below their stop."""
-        while self._resting:
-            key, until = next(iter(self._resting.items()))
+    def repeat(self, now: float) -> bool:
+        """Return a portion of the rested strategies to the index, and say whether more have rested: whoever calls lets
+        ticks pass and calls again. Those still below their stop are reported together when all are back, so that the
+        most at risk of them leaves first."""
+        for key, until in list(islice(self._resting.items(), REPEATED_AT_ONCE)):
             if until > now:
                 break
             del self._resting[key]
             self._watch(key, self._guarded[key], now)
+        self._repeated += self._hits
+        self._hits = []
+        if next(iter(self._resting.values()), math.inf) <= now:
+            return True
+        # Only where there is something to leave out: this looks at all of them at once.
+        void, self._void = self._void, set()
+        self._hits = [hit for hit in self._repeated if hit.stop.strategy_id not in void] if void else self._repeated
+        self._repeated = []
         self._tell()
+        return False
+
+    def _forget_repeated(self, strategy_id: UUID) -> None:
+        if self._repeated:
+            self._void.add(strategy_id)
 
     def _watch(self, key: int, guarded: _Guarded, now: float) -> None:
         token = guarded.change.instrument_token

@@ -56,6 +56,8 @@ class Watchlist:
         """Serials of strategies that are watched no longer, as long as a full check may still tell of them."""
         self._instruments: dict[int, _Instrument] = {}
         self._armed_tokens: set[int] = set()
+        self._ranks: dict[int, int] | None = None
+        """Of the armed instruments, in order of risk; None after a change of what is at risk."""
         self._armed_users: dict[UUID, int] = {}
         self._left_names: dict[int, tuple[str, str]] = {}
         self._serial = 0
@@ -80,8 +82,17 @@ class Watchlist:
 
     def by_risk(self, tokens: Iterable[int]) -> list[int]:
         """`tokens` in the order in which their prices matter."""
-        rupees = {token: -self._instruments[token].rupees for token in self._armed_tokens}
-        return sorted(tokens, key=lambda token: rupees.get(token, 1))
+        ranks, chosen = self._ranked(), dict.fromkeys(tokens)
+        armed = [token for token in chosen if token in ranks]
+        others = [token for token in chosen if token not in ranks] if len(armed) < len(chosen) else []
+        # All of them are asked for again and again, while ticks wait.
+        return [*(ranks if len(armed) == len(ranks) else sorted(armed, key=ranks.__getitem__)), *others]
+
+    def _ranked(self) -> dict[int, int]:
+        if self._ranks is None:
+            by_risk = sorted(self._armed_tokens, key=lambda token: -self._instruments[token].rupees)
+            self._ranks = {token: rank for rank, token in enumerate(by_risk)}
+        return self._ranks
 
     def quote_key(self, token: int) -> str | None:
         """What a watched instrument is called where the broker is asked for its quote."""
@@ -209,6 +220,7 @@ class Watchlist:
         instrument.strategies += sign
         if not change.armed:
             return
+        self._ranks = None
         instrument.stops += sign
         instrument.rupees += sign * int(change.quantity * change.stop_loss)
         of_user = self._armed_users.get(change.user_id, 0) + sign

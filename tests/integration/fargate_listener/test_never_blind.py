@@ -83,7 +83,7 @@ async def cut_off(desk: Desk, broker: ScriptedBroker) -> None:
 
 
 async def test_while_the_socket_is_away_a_stop_is_hit_by_a_quote() -> None:
-    quotes = Quotes(INFY="1499.90")
+    quotes = Quotes(INFY="1600")
     async with scripted_broker() as broker:
         desk = open_desk(broker, quotes)
         async with running(desk):
@@ -92,6 +92,7 @@ async def test_while_the_socket_is_away_a_stop_is_hit_by_a_quote() -> None:
             await until(lambda: desk.prices.latest(INFY) == 160_000)
             assert desk.hits == []
 
+            quotes.prices = {"NSE:INFY": "1499.90"}
             await cut_off(desk, broker)
 
             await until(lambda: desk.hits)

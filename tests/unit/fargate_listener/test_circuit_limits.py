@@ -120,6 +120,36 @@ def test_limits_are_read_from_ten_minutes_before_the_bell(stand: Stand, earlier:
     assert stand.limits.due() == due
 
 
+def test_limits_are_read_while_only_some_shares_trade(stand: Stand) -> None:
+    # 15:20 of a day on which shares with derivatives left at 15:15
+    stand.clock.sleep_until(datetime(2026, 8, 10, 9, 50, tzinfo=UTC))
+    stand.watch()
+
+    assert stand.limits.due() == [TCS, INFY]
+    assert stand.limits.unknown([INFY, TCS]) == [INFY, TCS]
+
+
+def test_what_was_asked_of_an_instrument_says_nothing_of_the_next_one_in_its_row(stand: Stand) -> None:
+    stand.watch()
+    stand.hear(INFY)
+    stand.limits.asked(TCS)
+    slot = stand.table.slot_of(INFY)
+    stand.watchlist.apply(armed(1, "1500", quantity=1, watched=False, armed=False))
+    wipro = (3787 << 8) | 1
+    stand.watchlist.apply(armed(3, "250", instrument_token=wipro, symbol="WIPRO"))
+    assert stand.table.slot_of(wipro) == slot
+
+    assert stand.limits.due() == [wipro]
+    stand.limits.asked(INFY)  # an answer that comes when nobody watches it any more
+    assert stand.limits.due() == [wipro]
+
+
+def test_an_index_that_is_watched_for_its_time_has_no_limits_to_read(stand: Stand) -> None:
+    stand.table.watch(256265)
+
+    assert stand.limits.due() == []
+
+
 def test_another_day_asks_for_every_limit_at_once(stand: Stand) -> None:
     stand.watch()
     stand.limits._day = (MONDAY - timedelta(days=3)).date()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, time, timedelta
 from struct import pack
 from typing import Any
 
@@ -18,7 +18,13 @@ from fargate_listener.feeds import Feeds
 from fargate_listener.liveness import STALE_SECONDS, Liveness, RateWatch
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
-from fargate_listener.socket_watch import DOUBTFUL_SECONDS, FROZEN_SECONDS, LONGEST_PATIENCE, SocketWatch
+from fargate_listener.socket_watch import (
+    DOUBTFUL_SECONDS,
+    FROZEN_SECONDS,
+    LONGEST_PATIENCE,
+    RARE_SECONDS,
+    SocketWatch,
+)
 from fargate_listener.stop_guard import StopGuard
 from fargate_listener.watchlist import Watchlist
 from tests.fakes.clock import VirtualClock
@@ -234,6 +240,38 @@ def test_instruments_that_come_and_go_move_nothing(stand: Stand) -> None:
     assert stand.feed.fault == "frozen"
 
 
+def test_hundreds_of_new_instruments_move_nothing_and_one_that_moves_among_them_does(stand: Stand) -> None:
+    # Given more than the table had room for
+    stand.tick(1000, index=2000)
+    stand.look()
+    many = [(number << 8) | 1 for number in range(1, 1000)]
+    for token in many:
+        stand.table.watch(token)
+    stand.feed.asked = frozenset({INFY, *many})
+    stand.table.on_frames([ltp_frame(*((token, 500) for token in many))])
+    stand.now += DOUBTFUL_SECONDS + 1
+    stand.watch.look(stand.now, WALL + stand.now, is_index_due=False)
+    assert stand.watch.is_doubtful(stand.now)
+
+    stand.table.on_frames([ltp_frame((many[-1], 501))])
+    stand.watch.look(stand.now, WALL + stand.now, is_index_due=False)
+
+    assert not stand.watch.is_doubtful(stand.now)
+
+
+def test_a_row_that_another_instrument_got_is_no_movement(stand: Stand) -> None:
+    stand.tick(1000, index=2000)
+    stand.look()
+    slot = stand.table.slot_of(INFY)
+    stand.table.unwatch(INFY)
+    assert stand.table.watch(TCS) == slot
+    stand.feed.asked = frozenset({TCS})
+    stand.table.on_frames([ltp_frame((TCS, 3500))])
+    stand.look(DOUBTFUL_SECONDS + 1)
+
+    assert stand.feed.is_doubtful
+
+
 def test_a_socket_that_opens_and_shows_nothing_is_doubtful_too(stand: Stand) -> None:
     stand.feed.reads += 1  # heartbeats
     stand.look()
@@ -417,7 +455,8 @@ class Afternoon:
                 told = pack(">8I", NIFTY, index, 0, 0, 0, 0, 0, int(self.clock.now().timestamp()))
                 self.stand.table.on_frames([frame([told])])
             self.stand.feed.reads += 1
-            self.liveness.look()
+            self.liveness.look_at_sockets()
+            self.liveness.look_at_instruments()
 
 
 @pytest.mark.parametrize(("moment", "fault"), [("15:20:00", "frozen"), ("15:39:40", None)])
@@ -426,7 +465,7 @@ def test_a_socket_that_carries_derivatives_is_judged_until_those_close(
 ) -> None:
     afternoon = Afternoon(stand, moment)
 
-    afternoon.live(FROZEN_SECONDS + 3, (OPTION, 160_000))
+    afternoon.live(RARE_SECONDS + 3, (OPTION, 160_000))
 
     assert stand.feed.fault == fault
     assert afternoon.liveness.stale == frozenset()
@@ -434,7 +473,7 @@ def test_a_socket_that_carries_derivatives_is_judged_until_those_close(
 
 def test_the_close_ends_every_fault(stand: Stand) -> None:
     afternoon = Afternoon(stand, "15:39:00")
-    afternoon.live(FROZEN_SECONDS + 3, (OPTION, 160_000))
+    afternoon.live(RARE_SECONDS + 3, (OPTION, 160_000))
     assert stand.feed.fault == "frozen"
     assert stand.feed.is_doubtful
 
@@ -442,6 +481,146 @@ def test_the_close_ends_every_fault(stand: Stand) -> None:
 
     assert stand.feed.fault is None
     assert not stand.feed.is_doubtful
+
+
+@pytest.mark.parametrize("index", ["stands", "is lost"])
+def test_a_feed_that_stands_still_at_the_bell_is_found_as_soon_as_at_any_time(stand: Stand, index: str) -> None:
+    # Given a feed that has stood still since ten seconds before the bell
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "09:14:30")
+    for second in range(20):
+        afternoon.live(1, (OPTION, 160_000 + second), index=2000 + second)
+    afternoon.live(10)
+    assert afternoon.liveness.doubtful() == []
+
+    # Then it is in doubt from 09:15:04 on, also where only its index is missing, and frozen from 09:15:11 on
+    for second in range(4):
+        afternoon.live(1, *([(OPTION, 170_000 + second)] if index == "is lost" else []))
+    assert afternoon.liveness.doubtful() == [OPTION]
+    if index == "stands":
+        afternoon.live(7)
+        assert stand.feed.fault == "frozen"
+        assert afternoon.liveness.unshown() == [OPTION]
+
+
+def test_an_instrument_alone_has_its_time_for_the_first_trade_of_the_day(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "09:14:30")
+    for second in range(30 + 29 + int(STALE_SECONDS)):
+        afternoon.live(1, (TCS, 160_000 + second), index=2000 + second)
+        stand.feed.asked = frozenset({OPTION, TCS})
+    assert afternoon.liveness.unshown() == []
+
+    afternoon.live(2, (TCS, 180_000), index=3000)
+    assert afternoon.liveness.unshown() == [OPTION]
+
+
+def small_shares(stand: Stand, moment: str) -> Afternoon:
+    """The feed carries an armed share that trades until 15:30, one that is in its auction from 15:15 on, and no
+    derivatives."""
+    afternoon = Afternoon(stand, moment)
+    afternoon.watchlist.apply(armed(1, "1500", quantity=1))
+    stand.feed.asked = frozenset({INFY, TCS})
+    stand.feed.is_well = True
+    return afternoon
+
+
+def test_a_fault_outlives_the_shares_that_leave_before_the_others(stand: Stand) -> None:
+    afternoon = small_shares(stand, "15:09:30")
+    for second in range(30):
+        afternoon.live(1, (INFY, 160_000 + second), (TCS, 350_000 + second), index=2000 + second)
+    assert stand.feed.fault is None
+
+    # When the feed stands still from 15:10 on, then nothing shows the share until its own last trade
+    afternoon.live(FROZEN_SECONDS + 2)
+    for _ in range(19):
+        assert stand.feed.fault == "frozen"
+        assert afternoon.liveness.unshown() == [INFY]
+        assert afternoon.liveness.doubtful() == [INFY]
+        afternoon.live(60)
+
+    # And with it the fault ends
+    afternoon.live(60)
+    assert stand.feed.fault is None
+    assert not stand.feed.is_doubtful
+
+
+def test_a_feed_that_stops_while_only_some_shares_trade_is_found(stand: Stand) -> None:
+    afternoon = small_shares(stand, "15:19:00")
+    for second in range(60):
+        afternoon.live(1, (INFY, 160_000 + second))
+    assert afternoon.liveness.doubtful() == []
+
+    afternoon.live(DOUBTFUL_SECONDS + 2)
+    assert afternoon.liveness.doubtful() == [INFY]
+    afternoon.live(RARE_SECONDS)
+    assert stand.feed.fault == "frozen"
+    assert afternoon.liveness.unshown() == [INFY]
+
+    # When it moves again, then that the index stands still says nothing
+    stand.table.on_frames([frame([pack(">8I", NIFTY, 2000, 0, 0, 0, 0, 0, int(afternoon.clock.now().timestamp()))])])
+    afternoon.live(30)
+    assert stand.feed.fault == "frozen"
+    afternoon.live(1, (INFY, 170_000))
+    assert stand.feed.fault is None
+
+
+def test_a_late_feed_is_late_until_its_index_tells_the_time_though_that_is_computed_no_longer(stand: Stand) -> None:
+    afternoon = small_shares(stand, "15:14:00")
+    late = int(afternoon.clock.now().timestamp()) - 60
+    for second in range(30):
+        told = pack(">8I", NIFTY, 2000 + second, 0, 0, 0, 0, 0, late + second)
+        stand.table.on_frames([frame([told])])
+        afternoon.live(1, (INFY, 160_000 + second))
+    assert stand.feed.fault == "skewed"
+
+    for second in range(60):
+        afternoon.live(1, (INFY, 170_000 + second))
+
+    assert stand.feed.fault == "skewed"
+
+
+def test_a_share_that_trades_rarely_does_not_have_its_socket_dialled_again_and_again(stand: Stand) -> None:
+    # Given one small share alone from 15:15 on, that trades every 15 s, and then every 40
+    afternoon = small_shares(stand, "15:13:00")
+    for second in range(90):
+        afternoon.live(1, (INFY, 160_000 + second), (TCS, 350_000 + second), index=2000 + second)
+    for second in range(300):
+        afternoon.live(1, *([(INFY, 170_000 + second)] if second % 15 == 0 else []))
+    for second in range(240):
+        afternoon.live(1, *([(INFY, 180_000 + second)] if second % 40 == 0 else []))
+
+    assert stand.feed.dials_for == []
+    assert afternoon.liveness.unshown() == []
+
+
+def test_what_guards_nothing_need_not_move_while_only_some_shares_trade(stand: Stand) -> None:
+    afternoon = small_shares(stand, "15:20:00")
+    afternoon.watchlist.apply(armed(1, "1500", quantity=1, armed=False))
+
+    afternoon.live(120, (TCS, 350_000))
+
+    assert stand.feed.fault is None
+    assert not stand.feed.is_doubtful
+
+    # When it guards something again, then it gets its time from there
+    afternoon.watchlist.apply(armed(1, "1500", quantity=1))
+    afternoon.live(DOUBTFUL_SECONDS)
+    assert not stand.feed.is_doubtful
+    afternoon.live(2)
+    assert stand.feed.is_doubtful
+
+
+def test_a_share_that_falls_silent_alone_is_found_while_only_some_trade(stand: Stand) -> None:
+    afternoon = small_shares(stand, "15:19:00")
+    afternoon.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS", quantity=100))
+    for second in range(30):
+        afternoon.live(1, (INFY, 160_000 + second), (TCS, 350_000 + second))
+
+    for second in range(int(STALE_SECONDS) + 2):
+        afternoon.live(1, (TCS, 360_000 + second))
+
+    assert afternoon.liveness.unshown() == [INFY]
 
 
 def test_an_armed_instrument_that_does_not_tick_on_a_socket_that_lives_is_not_shown(stand: Stand) -> None:
@@ -482,6 +661,62 @@ def test_what_was_read_from_quotes_is_forgotten_with_the_next_tick_or_the_instru
     afternoon.live(1, (TCS, 350_000))
 
     assert set(afternoon.liveness.by_quote) == {OPTION}
+
+
+def rare(stand: Stand, quiet: int) -> Afternoon:
+    """TCS ticked last that many seconds ago, on a socket that is well."""
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+    stand.feed.asked = frozenset({OPTION, TCS})
+    afternoon.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS", quantity=100))
+    afternoon.live(1, (OPTION, 160_000), (TCS, 351_000), index=2000)
+    afternoon.live(1, (OPTION, 160_001), (TCS, 351_000), index=2001)
+    for second in range(quiet):
+        afternoon.live(1, (OPTION, 160_002 + second), index=2002 + second)
+    return afternoon
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "is_missing"),
+    [
+        (10, False),  # the trade that the last tick showed
+        (8, False),  # later, unless one of two clocks is wrong
+        (7, True),
+        (-1, True),
+        (-2, False),  # nobody has traded in the future
+    ],
+)
+def test_a_trade_after_the_last_tick_is_one_that_the_feed_has_not_shown(
+    stand: Stand, seconds_ago: int, is_missing: bool
+) -> None:
+    afternoon = rare(stand, quiet=10)
+
+    traded = afternoon.clock.now() - timedelta(seconds=seconds_ago)
+
+    assert afternoon.liveness.is_missing(TCS, traded) is is_missing
+
+
+def test_when_a_tick_came_that_no_look_has_seen_yet_nobody_knows(stand: Stand) -> None:
+    afternoon = rare(stand, quiet=10)
+    stand.table.on_frames([ltp_frame((TCS, 351_000))])
+
+    assert not afternoon.liveness.is_missing(TCS, afternoon.clock.now())
+    assert not afternoon.liveness.is_missing(INFY, afternoon.clock.now())
+
+
+def test_what_only_a_quote_has_shown_is_not_shown_until_the_next_tick(stand: Stand) -> None:
+    afternoon = rare(stand, quiet=10)
+    stand.table.on_frames([ltp_frame((TCS, 349_900))])
+    afternoon.liveness.by_quote[TCS] = stand.table.batch
+
+    afternoon.liveness.miss({TCS})
+
+    assert afternoon.liveness.unshown() == [TCS]
+    assert afternoon.counters.stale_instruments == 1
+    afternoon.live(1, (OPTION, 170_000), index=3000)
+    assert afternoon.liveness.doubtful() == [TCS]
+    afternoon.live(1, (OPTION, 170_001), (TCS, 351_000), index=3001)
+    assert afternoon.liveness.unshown() == []
 
 
 def test_silence_outside_of_its_hours_or_without_a_socket_makes_nothing_stale(stand: Stand) -> None:

@@ -25,8 +25,8 @@ def at(day: date, moment: str) -> MarketHours:
 @pytest.mark.parametrize(
     ("day", "moment", "is_open"),
     [
-        (BEFORE_AUCTIONS, "09:15:29", False),
-        (BEFORE_AUCTIONS, "09:15:30", True),
+        (BEFORE_AUCTIONS, "09:14:59", False),
+        (BEFORE_AUCTIONS, "09:15:00", True),
         (BEFORE_AUCTIONS, "15:29:29", True),
         (BEFORE_AUCTIONS, "15:29:30", False),
         # Half of the market is in its closing auction: what does not move then is no sign of anything
@@ -36,14 +36,14 @@ def at(day: date, moment: str) -> MarketHours:
         (date(2031, 3, 3), "12:00:00", False),  # a year without data
     ],
 )
-def test_shares_are_expected_to_move_in_continuous_trading(day: date, moment: str, is_open: bool) -> None:
+def test_an_index_is_computed_while_all_shares_are_in_continuous_trading(day: date, moment: str, is_open: bool) -> None:
     assert at(day, moment).is_open() is is_open
 
 
-def test_each_exchange_has_its_hours_and_an_unknown_one_none() -> None:
+def test_each_exchange_has_its_hours() -> None:
     hours = at(WITH_AUCTIONS, "15:20:00")
 
-    assert hours.of([INFY, OPTION, USDINR]) == [OPTION]
+    assert [hours.is_open(exchange) for exchange in ("NSE", "NFO", "MCX")] == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,19 @@ def test_what_may_trade_is_more_than_what_has_to_move(moment: str, tradable: lis
     assert at(WITH_AUCTIONS, moment).tradable([INFY, OPTION, USDINR]) == tradable
 
 
+@pytest.mark.parametrize(
+    ("moment", "settled"),
+    [("09:15:29", []), ("09:15:30", [INFY]), ("15:29:29", [INFY]), ("15:29:30", [])],
+)
+def test_an_instrument_alone_has_a_moment_for_its_first_trade(moment: str, settled: list[int]) -> None:
+    assert at(WITH_AUCTIONS, moment).settled([INFY, USDINR]) == settled
+
+
 def test_what_has_to_be_ready_at_the_bell_begins_before_it() -> None:
     hours = at(BEFORE_AUCTIONS, "09:06:00")
 
-    assert hours.is_open("NSE", early=timedelta(minutes=10))
-    assert not hours.is_open("NSE", early=timedelta(minutes=8))
+    assert hours.tradable([INFY], early=timedelta(minutes=10)) == [INFY]
+    assert hours.tradable([INFY], early=timedelta(minutes=8)) == []
 
 
 def test_the_hours_of_the_next_day_are_looked_up_anew() -> None:

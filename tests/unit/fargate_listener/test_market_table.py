@@ -233,6 +233,19 @@ def test_an_instrument_watched_again_knows_nothing_of_before(table: MarketTable)
     assert table.take_news() == {1: 500}
 
 
+def test_rows_are_found_for_many_instruments_and_instruments_for_many_rows() -> None:
+    table = MarketTable()
+    first, second, third = (table.watch(token) for token in (257, 513, 769))
+    table.unwatch(513)
+
+    assert table.slots_of([769, 513, 257, 1025]).tolist() == [third, -1, first, -1]
+    every = table.tokens >= 0
+    assert table.tokens_at(every) == [257, 769]
+
+    assert table.watch(1025) == second
+    assert table.tokens_at(every) == [257, 1025, 769]
+
+
 def test_thousands_of_instruments_come_and_go() -> None:
     table = MarketTable()
     for begin in range(0, 9_000, 1_000):

@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
+from itertools import pairwise
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +21,7 @@ from fargate_listener.counters import Counters
 from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
+from fargate_listener.quote_pace import QuotePace
 from fargate_listener.rest_cover import RestCover
 from fargate_listener.stop_guard import REPEAT_SECONDS, Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
@@ -50,8 +54,15 @@ class Market:
             all=[feed], carrier_of=lambda _: feed, shown=frozenset({INFY, TCS}), doubtful=frozenset()
         )
         self.feeds = feeds
+        self.ticked: datetime | None = None
+        """When the last tick came, as far as is known."""
+        self.missed: set[int] = set()
         liveness: Any = SimpleNamespace(
-            doubtful=lambda: self.doubtful, by_quote={}, may_redial=lambda _feed: self.may_redial
+            doubtful=lambda: self.doubtful,
+            by_quote={},
+            may_redial=lambda _feed: self.may_redial,
+            is_missing=lambda _token, traded: self.ticked is not None and traded > self.ticked,
+            miss=self.missed.update,
         )
         self.asked: list[str] = []
         self.cover = RestCover(
@@ -144,6 +155,14 @@ def test_quotes_are_read_from_the_bell_to_the_last_trade_of_any_share(market: Ma
     market.ask(quote("1499.95", traded=market.moment))
 
     assert [hit.wire_price for hit in market.hits] == [149_995]
+
+
+def test_prices_are_compared_until_the_last_trade_of_any_share(market: Market) -> None:
+    market.moment = instant_of(date(2026, 8, 10), time(15, 20))
+
+    cross(market)
+
+    assert market.cover.crossing.crossed == {INFY}
 
 
 def test_a_row_of_another_instrument_than_was_asked_for_says_nothing(market: Market) -> None:
@@ -246,12 +265,71 @@ def test_what_has_not_traded_today_is_seen_and_rarely_asked_for(market: Market) 
     assert [hit.wire_price for hit in market.hits] == [149_995]
 
 
+def well(market: Market) -> None:
+    """The feed shows 1510, and its last tick came a minute ago."""
+    market.doubtful = []
+    market.tick(151_000)
+    market.ticked = MONDAY - timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("asked_for", ["its limits", "comparing"])
+def test_a_trade_that_the_feed_did_not_show_hits_the_stop_whatever_was_asked_for(
+    market: Market, asked_for: str
+) -> None:
+    # Given an instrument that seems well, 0.7 % above what has been traded since
+    well(market)
+    if asked_for == "comparing":
+        market.ask(quote("1510", lowest="1440.00", highest="1760.00", traded=MONDAY - timedelta(seconds=60)))
+        market.moment += timedelta(seconds=5)
+
+    market.ask(quote("1499", traded=MONDAY - timedelta(seconds=30)))
+
+    # Then that is a hit, and nobody claims that the feed shows the instrument
+    assert [hit.wire_price for hit in market.hits] == [149_900]
+    assert market.missed == {INFY}
+    assert market.cover.crossing.crossed == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("price", "traded"),
+    [
+        ("1499", MONDAY - timedelta(seconds=61)),  # before the last tick
+        ("1499", YESTERDAY),
+        ("1500.05", MONDAY - timedelta(seconds=30)),  # above the stop
+        ("0", MONDAY - timedelta(seconds=30)),
+        ("1399", MONDAY - timedelta(seconds=30)),  # below the day's limits
+    ],
+)
+def test_what_the_feed_has_outdated_and_what_reaches_nothing_does_nothing(
+    market: Market, price: str, traded: datetime
+) -> None:
+    well(market)
+
+    market.ask(quote(price, traded=traded, lowest="1400.00", highest="1760.00"))
+
+    assert market.hits == []
+    assert market.missed == set()
+    assert market.table.latest(INFY) == 151_000
+
+
+def test_a_trade_of_nobody_knows_when_and_one_that_a_tick_follows_are_no_proof(market: Market) -> None:
+    well(market)
+    market.ask(Quote(INFY, Decimal(1499), None, None, None))
+    market.moment += timedelta(seconds=5)
+
+    market.ask(quote("1499", traded=market.moment), meanwhile=lambda: market.tick(151_005))
+
+    assert market.hits == []
+    assert market.missed == set()
+    assert market.table.latest(INFY) == 151_005
+
+
 def cross(market: Market) -> None:
     """The feed says 1700 and the broker's quotes say 1499.95, for longer than one of them can be late."""
     market.doubtful = []
     for _ in range(3):
         market.tick(170_000)
-        market.ask(quote("1499.95", lowest="1440.00", highest="1760.00"))
+        market.ask(quote("1499.95", lowest="1440.00", highest="1760.00", traded=market.moment))
         market.moment += timedelta(seconds=5)
 
 
@@ -341,3 +419,84 @@ def test_requests_go_to_one_account_after_the_other(market: Market) -> None:
         asyncio.run(market.cover.ask())
 
     assert used == ["one", "two", "one"]
+
+
+class TwoWatchers:
+    """Two whole watchers on one key, in virtual time: the broker answers one request a second, and nothing is in
+    doubt. Of each, when it was answered and what it had asked for."""
+
+    def __init__(self, apart: float, seed: int, armed_instruments: int) -> None:
+        self.dice = Random(seed)
+        self.last = float("-inf")
+        self.markets = [Market(), Market()]
+        self.answered: list[list[tuple[float, set[str]]]] = [[], []]
+        self.turns = [(0.0, 0), (apart, 1)]
+        self.quotes = [
+            quote("1600", token=(number << 8) | 1, lowest="1440.00", highest="1760.00")
+            for number in range(1, armed_instruments + 1)
+        ]
+        tokens = [each.instrument_token for each in self.quotes]
+        for who, market in enumerate(self.markets):
+            market.doubtful = []
+            market.watchlist.apply(armed(1, "1500", watched=False, armed=False))
+            for number, token in enumerate(tokens, start=2):
+                market.watchlist.apply(armed(number, "1500", instrument_token=token, symbol=f"S{token}"))
+            market.feeds.shown = frozenset(tokens)
+            market.cover._pace = QuotePace(chance=self.dice.random)
+            market.cover._read = partial(self.read, who)
+
+    def read(self, who: int, _credentials: FeedCredentials, keys: Sequence[str]) -> Sequence[Quote]:
+        market = self.markets[who]
+        market.moment += timedelta(seconds=self.dice.uniform(0, 0.2))
+        arrived = market.monotonic()
+        market.moment += timedelta(seconds=self.dice.uniform(0, 0.2))
+        if arrived - self.last < 1.0:
+            raise OSError("429 Too Many Requests")
+        self.last = arrived
+        self.answered[who].append((arrived, set(keys)))
+        return self.quotes
+
+    def live(self, seconds: float) -> None:
+        """Each asks, and again when its pace says so."""
+        with asyncio.Runner() as runner:
+            while (turn := min(self.turns))[0] < seconds:
+                at, who = turn
+                market = self.markets[who]
+                market.moment = MONDAY + timedelta(seconds=at)
+                pause = market.cover._pace.after(runner.run(market.cover.ask()))
+                self.turns[who] = max(market.monotonic(), at + pause), who
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.01, 1.0, 2.2, 4.0])
+def test_two_watchers_that_have_nothing_else_to_ask_compare_as_often_as_one(apart: float) -> None:
+    two = TwoWatchers(apart, seed=int(apart * 100), armed_instruments=120)
+
+    two.live(900)
+
+    for answered in two.answered:
+        moments = [at for at, _ in answered]
+        assert longest_gap(moments) < 7.0
+        for each in two.quotes:
+            key = f"NSE:S{each.instrument_token}"
+            assert longest_gap([at for at, keys in answered if key in keys]) < 3 * 7.0
+
+
+def longest_gap(moments: Sequence[float]) -> float:
+    """Between one and the next, and before the first."""
+    return max(later - earlier for earlier, later in pairwise([0.0, *moments, 900.0]))
+
+
+def test_a_sample_that_the_broker_refused_is_asked_for_again(market: Market) -> None:
+    well(market)
+    market.ask(quote("1510", lowest="1440.00", highest="1760.00", traded=MONDAY - timedelta(seconds=60)))
+    market.moment += timedelta(seconds=5)
+
+    def refuse() -> Sequence[Quote]:
+        raise OSError
+
+    market.answer = refuse
+    assert asyncio.run(market.cover.ask()) is False
+    market.moment += timedelta(seconds=1)
+    market.ask(quote("1510"))
+
+    assert market.asked == ["NSE:INFY"]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import fields
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from fargate_listener.counters import Counters
 from fargate_listener.durations import Spread
 from fargate_listener.market_table import MarketTable
-from fargate_listener.stop_guard import REPEAT_SECONDS, SAMPLED_READS, Hit, StopGuard
+from fargate_listener.stop_guard import REPEAT_SECONDS, REPEATED_AT_ONCE, SAMPLED_READS, Hit, StopGuard
+from fargate_listener.watcher import Watcher
 from tests.unit.fargate_listener.examples import DAY, INFY, armed, ltp_frame, strategy_id
 
 
@@ -86,6 +90,62 @@ def test_a_strategy_still_armed_below_its_stop_is_reported_again(desk: Desk) -> 
     desk.guard.repeat(now=1.0 + REPEAT_SECONDS)
     desk.guard.repeat(now=1.0 + 2 * REPEAT_SECONDS)
     assert desk.reported == [1, 1, 1]
+
+
+def test_thousands_that_return_at_once_let_ticks_pass_and_are_reported_together(desk: Desk) -> None:
+    # Given a crash: more stops than one portion has room for were hit by one price
+    stops = range(1, 3 * REPEATED_AT_ONCE + 1)
+    for number in stops:
+        desk.guard.arm(armed(number, "1500"), now=0)
+    desk.guard.arm(armed(1000, "1400"), now=0)
+    desk.tick(149_900, at=1.0)
+    desk.hits.clear()
+
+    # When they have rested, then ticks that come between the portions are heard at once
+    assert desk.guard.repeat(now=1.0 + REPEAT_SECONDS)
+    assert desk.guard.repeat(now=1.0 + REPEAT_SECONDS)
+    assert desk.reported == []
+    desk.tick(140_000, at=1.1 + REPEAT_SECONDS)
+    assert desk.reported == [1000]
+
+    # And those that rested are reported with the last portion, all at once
+    assert not desk.guard.repeat(now=1.0 + REPEAT_SECONDS)
+    assert desk.reported[1:] == list(stops)
+
+
+def test_a_stop_that_is_moved_or_ends_while_others_return_is_not_reported_as_it_stood(desk: Desk) -> None:
+    stops = range(1, 2 * REPEATED_AT_ONCE + 1)
+    for number in stops:
+        desk.guard.arm(armed(number, "1500"), now=0)
+    desk.tick(149_900, at=1.0)
+    desk.hits.clear()
+
+    assert desk.guard.repeat(now=1.0 + REPEAT_SECONDS)
+    desk.guard.disarm(strategy_id(1))
+    desk.guard.arm(armed(2, "1400"), now=1.0 + REPEAT_SECONDS)
+    assert not desk.guard.repeat(now=1.0 + REPEAT_SECONDS)
+
+    assert desk.reported == list(stops)[2:]
+    while desk.guard.repeat(now=1.0 + 2 * REPEAT_SECONDS):
+        assert len(desk.reported) == len(stops) - 2
+    assert desk.reported == [*list(stops)[2:], *list(stops)[2:]]
+
+
+async def test_the_watcher_goes_on_until_all_have_returned(desk: Desk) -> None:
+    stops = range(1, 3 * REPEATED_AT_ONCE + 1)
+    for number in stops:
+        desk.guard.arm(armed(number, "1500"), now=0)
+    desk.tick(149_900, at=1.0)
+    parts: dict[str, Any] = dict.fromkeys(part.name for part in fields(Watcher) if part.init)
+    watcher = Watcher(**parts | {"guard": desk.guard, "monotonic": lambda: 2.0 + REPEAT_SECONDS})
+
+    repeating = asyncio.create_task(watcher._repeat())
+    async with asyncio.timeout(5):
+        while len(desk.reported) < 2 * len(stops):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    repeating.cancel()
+
+    assert desk.reported == [*stops, *stops]
 
 
 def test_a_price_that_recovered_is_not_reported_until_it_falls_again(desk: Desk) -> None:

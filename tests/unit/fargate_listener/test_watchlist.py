@@ -52,6 +52,25 @@ def desk() -> Desk:
     return Desk()
 
 
+def test_the_order_of_risk_follows_every_change(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500", quantity=1))
+    desk.watchlist.apply(armed(2, "3500", quantity=1, instrument_token=TCS, symbol="TCS"))
+    wipro = (3787 << 8) | 1
+    desk.watchlist.apply(watched(3, instrument_token=wipro, symbol="WIPRO"))
+    assert desk.watchlist.tokens == [TCS, INFY, wipro]
+    assert desk.watchlist.by_risk([wipro, INFY]) == [INFY, wipro]
+
+    desk.watchlist.apply(armed(4, "1500", quantity=2))
+    assert desk.watchlist.by_risk([wipro, TCS, INFY]) == [INFY, TCS, wipro]
+
+    desk.watchlist.apply(armed(4, "1500", quantity=2, armed=False))
+    assert desk.watchlist.by_risk([INFY, INFY]) == [INFY]
+    assert desk.watchlist.tokens == [TCS, INFY, wipro]
+
+    desk.watchlist.apply(armed(2, "3500", armed=False, watched=False))
+    assert desk.watchlist.tokens == [INFY, wipro]
+
+
 def watched(number: int, **changes: object) -> StopChange:
     return armed(number, "1500", armed=False, **changes)
 
