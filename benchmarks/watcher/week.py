@@ -108,7 +108,8 @@ class Week:
             self._guard.on_frames([self._frames[second % _FRAMES]], self._now)
             for _ in range(_CHANGES_A_SECOND):
                 self._change(changes)
-            self._guard.repeat(self._now)
+            while self._guard.repeat(self._now):
+                continue
             self._table.take_news_pairs()
             if second % 60 == 0:
                 candles += self._minute(second // 60, changes)

@@ -191,7 +191,8 @@ class WatcherProcess:
 
     def _repeat(self) -> None:
         if self.alive:
-            self.guard.repeat(self._monotonic())
+            while self.guard.repeat(self._monotonic()):
+                continue
 
     def _send(self, command: OrderCommand) -> None:
         """As HitSender delivers: again and again until the queue has it."""
