@@ -164,7 +164,7 @@ class Doors:
                 kernel.pause(500_000)
                 raise
             if notes_reading:
-                worker.read_at, worker.is_unconfirmed = read_at - outages.position_lag, False
+                worker.read_at = read_at - outages.position_lag
             if fault is not None:
                 door.after(port, name, fault)
             elif is_send and isinstance(answer, Unknown):

@@ -28,6 +28,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Execution, MemoryAccount, MemoryExchange, MemoryOrder
 from tests.simulation.faults import SECOND
 from tests.simulation.kernel import Kernel, Worker
+from tests.simulation.sizing import Sizing
 
 Key = tuple[UUID, date]
 _ZERO = timedelta(0)
@@ -150,6 +151,10 @@ class Inspector:
     _earliest_sell: dict[UUID, datetime] = field(default_factory=dict)
     _latest_sell: dict[UUID, datetime] = field(default_factory=dict)
     _highest_stop: dict[UUID, Decimal] = field(default_factory=dict)
+    _sizing: Sizing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sizing = Sizing(self.kernel, self.broken)
 
     # --- what it is told --------------------------------------------------------------------------
 
@@ -176,8 +181,6 @@ class Inspector:
     def counted(self, metric: str, value: int) -> None:
         """A metric was emitted."""
         self.alarms[metric] = self.alarms.get(metric, 0) + value
-        if metric == "UnconfirmedExit" and self.kernel.current is not None:
-            self.kernel.current.is_unconfirmed = True
 
     # --- the exchange's record ----------------------------------------------------------------------
 
@@ -260,6 +263,7 @@ class Inspector:
         self.on_update(order)
         known = self._owner.get(order.ticket.tag)
         if known is not None and known[1].trigger_price is not None and order.ticket.trigger_price is None:
+            self._sizing.arrived(self._account_of[order.order_id], order)
             self._check_reason(self._cycles[known[0]])
 
     def _check_entry(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
@@ -338,7 +342,7 @@ class Inspector:
                 f"an exit of {order.ticket.quantity} with {bought} bought, {sold} sold, {more} still to be sold",
             )
         if intent.leg is Leg.EXIT:
-            self._check_reading(cycle, order)
+            self._sizing.arrived(self._account_of[order.order_id], order)
             self._check_reason(cycle)
 
     def _check_reason(self, cycle: Cycle) -> None:
@@ -351,26 +355,6 @@ class Inspector:
             lowest, stop = self._lowest.get(cycle.plan.symbol), self._highest_stop[cycle.strategy_id]
             if lowest is None or lowest > stop:
                 self.broken("I9", f"an exit at a stop of {stop} with no price below {lowest}")
-
-    def _check_reading(self, cycle: Cycle, order: MemoryOrder) -> None:
-        """Never reverse a position: not even when the trader sells by hand meanwhile. The limit is the reading that
-        the exit was sized by: what the account does after it, nobody can know. An exit that is not sized by its reading
-        is alarmed (decision "a stop outranks a perfect count")."""
-        worker = self.kernel.current
-        if worker is None or worker.read_at is None or worker.is_unconfirmed:
-            return
-        seen = self.kernel.now() - timedelta(microseconds=self.kernel.micros - worker.read_at)
-        net = self._net(self._account_of[order.order_id], order, seen)
-        if net < order.ticket.quantity:
-            self.broken("I6", f"an exit of {order.ticket.quantity} where the broker showed {net}")
-
-    def _net(self, account: MemoryAccount, order: MemoryOrder, at: datetime) -> int:
-        wanted = (order.ticket.exchange, order.ticket.symbol, order.ticket.product)
-        return sum(
-            other.filled(at) * (1 if other.ticket.side is Side.BUY else -1)
-            for other in account.orders
-            if other.placed_at <= at and (other.ticket.exchange, other.ticket.symbol, other.ticket.product) == wanted
-        )
 
     def _leeway(self) -> tuple[timedelta, timedelta]:
         """How far the sender's clock was ahead at most, and how long its process stood still."""
@@ -387,6 +371,7 @@ class Inspector:
         key = (cycle.strategy_id, cycle.trading_day)
         before = self._cycles.get(key)
         self._cycles[key] = cycle
+        self._sizing.decided(before, decision)
         known = {} if before is None else {intent.tag: intent for intent in before.intents}
         for intent in cycle.intents:
             old = known.pop(intent.tag, None)

@@ -31,7 +31,6 @@ class Worker:
         "generation",
         "greenlet",
         "held_up",
-        "is_unconfirmed",
         "lead",
         "name",
         "on_end",
@@ -57,9 +56,7 @@ class Worker:
         self.stands_until = 0
         """An injected pause stops its whole process until then, not only the thread that works."""
         self.read_at: int | None = None
-        """Of which time its last reading of what the broker holds was."""
-        self.is_unconfirmed = False
-        """Whether it has said since that it sells without such a reading."""
+        """Of which time its last reading of what the broker holds was; None once it has decided since."""
         self.greenlet: greenlet | None = None
         self.on_end: Callable[[BaseException | None], None] | None = None
 

@@ -26,7 +26,7 @@ from algotrading.domain.limits import Locks
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Accepted, Leg, Refused, Unknown
 from algotrading.domain.policy import Policy
-from algotrading.services import send_orders
+from algotrading.services import read_broker, send_orders
 from algotrading.services import worker as worker_module
 from algotrading.services.broker_line import BrokerLine
 from algotrading.services.broker_sessions import BrokerSessions
@@ -261,7 +261,21 @@ def _exit_sized_from_the_request() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "_claim_exit", claim)
 
 
-@_mutation("an exit does not ask the broker what is held", "I6", 200)
+@_mutation("an exit does not ask the broker what is held", "I6", 20)
+def _exit_does_not_ask() -> AbstractContextManager[object]:
+    return patch.object(read_broker, "ask_held", lambda errand: errand.cycle.open_quantity)
+
+
+@_mutation("a stop order is turned though the broker shows less than it sells", "I6", 200)
+def _stop_turned_over_a_sale() -> AbstractContextManager[object]:
+    def leave(original: Any, cycle: Cycle, stops: tuple[Intent, ...], event: ExitDue, policy: Policy) -> Decision:
+        held = None if event.held is None else max(event.held, stops[-1].quantity)
+        return original(cycle, stops, replace(event, held=held), policy)  # type: ignore[no-any-return]
+
+    return _wrapped(decide_module, "_leave_by_stop", leave)
+
+
+@_mutation("an exit asks the broker what is held, and sells what our record says all the same", "I6", 200)
 def _exit_ignores_the_position() -> AbstractContextManager[object]:
     def claim(original: Any, cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
         return original(cycle, replace(event, held=cycle.open_quantity), policy)  # type: ignore[no-any-return]
