@@ -21,16 +21,16 @@ from algotrading.domain.events import BookRead, DayOver, Event
 from algotrading.domain.limits import LAST_LOOK
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.nse_calendar import NSE_SESSIONS
-from algotrading.domain.orders import BrokerStatus, Leg, Side
+from algotrading.domain.orders import Fill, Leg, Side
 from algotrading.domain.sessions import instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Execution, MemoryAccount, MemoryExchange, MemoryOrder
 from tests.simulation.faults import SECOND
 from tests.simulation.kernel import Kernel, Worker
+from tests.simulation.record import Key, Traded, remaining, untrue
 from tests.simulation.sizing import Sizing
 
-Key = tuple[UUID, date]
 _ZERO = timedelta(0)
 _MICROSECOND = timedelta(microseconds=1)
 _ENTRY_SLACK = timedelta(seconds=20)
@@ -74,42 +74,6 @@ class Violation:
 
 
 @dataclass(slots=True)
-class _Traded:
-    """The exchange's record of one cycle."""
-
-    entries: list[MemoryOrder] = field(default_factory=list)
-    exits: list[MemoryOrder] = field(default_factory=list)
-
-    def bought(self, at: datetime) -> int:
-        return sum(order.filled(at) for order in self.entries)
-
-    def sold(self, at: datetime) -> int:
-        return sum(order.filled(at) for order in self.exits)
-
-    def pending(self, at: datetime) -> bool:
-        """Whether an entry can still buy."""
-        return any(_remaining(order, at) for order in self.entries)
-
-    def rests(self, at: datetime) -> bool:
-        """Whether a stop order waits at the exchange."""
-        return any(order.status(at) is BrokerStatus.WAITING and order.placed_at <= at for order in self.exits)
-
-    def sells(self, at: datetime) -> bool:
-        """Whether an order that sells at once is in the book."""
-        return any(not o.status(at).is_terminal and o.status(at) is not BrokerStatus.WAITING for o in self.exits)
-
-    def may_still_sell(self, at: datetime) -> int:
-        return sum(_remaining(order, at) for order in self.exits)
-
-
-def _remaining(order: MemoryOrder, at: datetime) -> int:
-    """What an order can still execute; one that is on its way into the book can execute all of it."""
-    if order.status(at).is_terminal:
-        return 0
-    return order.ticket.quantity - order.filled(at)
-
-
-@dataclass(slots=True)
 class Inspector:
     """Observer of the exchange, of the ledger's writes, and of whose rows are touched."""
 
@@ -137,7 +101,7 @@ class Inspector:
     alarms: dict[str, int] = field(default_factory=dict)
     _owner: dict[str, tuple[Key, Intent]] = field(default_factory=dict)
     _order_of: dict[str, MemoryOrder] = field(default_factory=dict)
-    _traded: dict[Key, _Traded] = field(default_factory=dict)
+    _traded: dict[Key, Traded] = field(default_factory=dict)
     _cycles: dict[Key, Cycle] = field(default_factory=dict)
     _left_at: dict[str, int] = field(default_factory=dict)
     _hand_orders: dict[str, MemoryOrder] = field(default_factory=dict)
@@ -209,7 +173,7 @@ class Inspector:
             self.broken("I9", f"an order of {key[1]} left on another day")
         if account.api_key != self.api_key_of[cycle.account_id]:
             self.broken("I11", "an order went to another account than its cycle's")
-        traded = self._traded.setdefault(key, _Traded())
+        traded = self._traded.setdefault(key, Traded())
         if order.ticket.side is Side.BUY:
             self._check_entry(cycle, intent, order, traded)
             traded.entries.append(order)
@@ -266,9 +230,9 @@ class Inspector:
             self._sizing.arrived(self._account_of[order.order_id], order)
             self._check_reason(self._cycles[known[0]])
 
-    def _check_entry(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
+    def _check_entry(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: Traded) -> None:
         now = self.kernel.now()
-        others = sum(other.filled(now) + _remaining(other, now) for other in traded.entries)
+        others = sum(other.filled(now) + remaining(other, now) for other in traded.entries)
         if others:
             self.broken("I1", f"a second live entry: {others} were bought or are on their way already")
         if order.ticket.quantity != cycle.plan.quantity:
@@ -333,7 +297,7 @@ class Inspector:
             if held > 0 and not any(i.clean_reads for i in cycle.intents):
                 self.broken("flat", f"proven flat, and {held} {cycle.plan.symbol} of {str(key[0])[:8]} are held")
 
-    def _check_exit(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
+    def _check_exit(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: Traded) -> None:
         now = self.kernel.now()
         bought, sold, more = traded.bought(now), traded.sold(now), traded.may_still_sell(now)
         if sold + more + order.ticket.quantity > bought:
@@ -536,21 +500,16 @@ class Inspector:
         told: dict[UUID | None, set[str]] = defaultdict(set)
         for notice in self.database.notices:
             told[notice.strategy_id].add(notice.kind)
+        stored: dict[UUID, list[Fill]] = defaultdict(list)
+        for strategy_id, fill in self.database.fills.values():
+            stored[strategy_id].append(fill)
         for key, cycle in sorted(self.database.cycles.items()):
             bought, sold = self.bought_and_sold(key)
             name = f"{cycle.plan.symbol} of {str(key[0])[:8]}"
             if cycle.state is CycleState.FAILED and self._ended_open(cycle, told[key[0]]):
                 continue
-            if (cycle.bought, cycle.sold) != (bought, sold):
-                ledger = f"{cycle.bought} bought and {cycle.sold} sold"
-                self.broken("truth", f"{name}: the ledger says {ledger}, the exchange {bought} and {sold}")
-            stored = sum(
-                fill.quantity if self._order_id_side(fill.broker_order_id) is Side.BUY else 0
-                for owner, fill in self.database.fills.values()
-                if owner == key[0]
-            )
-            if stored != bought:
-                self.broken("truth", f"{name}: the stored trades add up to {stored} bought, the exchange's to {bought}")
+            for difference in untrue(cycle, self._traded.get(key, Traded()), stored[key[0]], self.kernel.now()):
+                self.broken("truth", f"{name}: {difference}")
             if not cycle.is_settled:
                 self.broken("rest", f"{name} is not settled: {cycle.state}, {_states(cycle)}, wanted {cycle.wanted}")
             elif cycle.open_quantity:
@@ -576,11 +535,6 @@ class Inspector:
         """Whether the session closed over the cycle, which was said to everybody whom it concerns."""
         is_alarmed = any(name in self.alarms for name in ("OldCycleOpen", "PositionLeftOpen"))
         return self.exchange_closed and is_alarmed and bool(told & _SAY_OPEN) and cycle.is_settled
-
-    def _order_id_side(self, order_id: str) -> Side | None:
-        account = self._account_of.get(order_id)
-        orders = [] if account is None else account.orders
-        return next((order.ticket.side for order in orders if order.order_id == order_id), None)
 
     def _check_entries_happened(self, day: date) -> None:
         now = self.kernel.now()

@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 from algotrading.domain import decide as decide_module
 from algotrading.domain import end_of_day as end_of_day_module
+from algotrading.domain import observe as observe_module
 from algotrading.domain import protect as protect_module
 from algotrading.domain import settle as settle_module
 from algotrading.domain.accounts import first_account_of
@@ -121,6 +122,23 @@ def _fills_counted_twice() -> AbstractContextManager[object]:
         return replace(seen, intents=doubled)
 
     return _wrapped(decide_module, "observe", observe)
+
+
+@_mutation("the trades of sales are not stored", "truth", 20)
+def _sales_not_stored() -> AbstractContextManager[object]:
+    def add(original: Any, ledger: MemoryLedger, cycle: Cycle, reading: Any) -> None:
+        bought = tuple(intent for intent in cycle.intents if intent.leg is Leg.ENTRY)
+        original(ledger, replace(cycle, intents=bought), reading)
+
+    return _wrapped(MemoryLedger, "_add_fills", add)
+
+
+@_mutation("what was paid for an order counts as the price of a share", "truth", 20)
+def _value_for_price() -> AbstractContextManager[object]:
+    def average(original: Any, executed: Any, rows: Any) -> Any:
+        return original(executed, rows) * sum(fill.quantity for fill in executed)
+
+    return _wrapped(observe_module, "_average", average)
 
 
 @_mutation("an order that surfaces after it was proven absent is left alone", "I3 rest truth", 200)
