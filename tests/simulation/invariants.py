@@ -11,22 +11,20 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from algotrading.domain.audit import AuditKind
-from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
 from algotrading.domain.effects import Decision, SendOrder, Tell
 from algotrading.domain.events import BookRead, DayOver, Event
 from algotrading.domain.limits import LAST_LOOK
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import Fill, Leg, Side
-from algotrading.domain.sessions import instant_of, trading_day_of
-from algotrading.domain.strategy import Strategy
+from algotrading.domain.sessions import instant_of
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Execution, MemoryAccount, MemoryExchange, MemoryOrder
 from tests.simulation.faults import SECOND
+from tests.simulation.instants import Instants
 from tests.simulation.kernel import Kernel, Worker
 from tests.simulation.record import Key, Traded, remaining, untrue
 from tests.simulation.sizing import Sizing
@@ -111,13 +109,11 @@ class Inspector:
     _written_at: dict[UUID, dict[str, int]] = field(default_factory=dict)
     _below_since: dict[Key, int] = field(default_factory=dict)
     _locks: dict[UUID, tuple[Worker, str, datetime]] = field(default_factory=dict)
-    _lowest: dict[str, Decimal] = field(default_factory=dict)
-    _earliest_sell: dict[UUID, datetime] = field(default_factory=dict)
-    _latest_sell: dict[UUID, datetime] = field(default_factory=dict)
-    _highest_stop: dict[UUID, Decimal] = field(default_factory=dict)
+    instants: Instants = field(init=False)
     _sizing: Sizing = field(init=False)
 
     def __post_init__(self) -> None:
+        self.instants = Instants(self.kernel, self.database, self.broken, self.entry_grace)
         self._sizing = Sizing(self.kernel, self.broken)
 
     # --- what it is told --------------------------------------------------------------------------
@@ -126,21 +122,6 @@ class Inspector:
         """Record that an invariant did not hold."""
         self.violations.append(Violation(name, self.kernel.now(), text))
         self.kernel.say(f"VIOLATION {name}: {text}")
-
-    def planned(self, strategy: Strategy, day: date) -> None:
-        """A version of a strategy was stored: what its orders may be based on from now on."""
-        instrument = self.database.instruments[strategy.plan.exchange, strategy.plan.symbol]
-        hours = NSE_SESSIONS.hours(day, instrument)
-        assert hours is not None
-        at = instant_of(day, hours.effective_exit(strategy.plan.sell_time, strategy.plan.product).at)
-        key = strategy.strategy_id
-        self._earliest_sell[key] = min(at, self._earliest_sell.get(key, at))
-        self._latest_sell[key] = max(at, self._latest_sell.get(key, at))
-        self._highest_stop[key] = max(strategy.plan.stop_loss, self._highest_stop.get(key, strategy.plan.stop_loss))
-
-    def ticked(self, symbol: str, price: Decimal) -> None:
-        """The market moved."""
-        self._lowest[symbol] = min(price, self._lowest.get(symbol, price))
 
     def counted(self, metric: str, value: int) -> None:
         """A metric was emitted."""
@@ -169,13 +150,12 @@ class Inspector:
         if tag in self._order_of:
             self.broken("I1", f"the intent {intent.leg} {intent.attempt} was sent twice")
         cycle = self._cycles[key]
-        if key[1] != trading_day_of(self.kernel.now()):
-            self.broken("I9", f"an order of {key[1]} left on another day")
+        self.instants.order_left(key[1])
         if account.api_key != self.api_key_of[cycle.account_id]:
             self.broken("I11", "an order went to another account than its cycle's")
         traded = self._traded.setdefault(key, Traded())
         if order.ticket.side is Side.BUY:
-            self._check_entry(cycle, intent, order, traded)
+            self._check_entry(cycle, order, traded)
             traded.entries.append(order)
         else:
             self._check_exit(cycle, intent, order, traded)
@@ -228,9 +208,9 @@ class Inspector:
         known = self._owner.get(order.ticket.tag)
         if known is not None and known[1].trigger_price is not None and order.ticket.trigger_price is None:
             self._sizing.arrived(self._account_of[order.order_id], order)
-            self._check_reason(self._cycles[known[0]])
+            self.instants.exit_began(self._cycles[known[0]])
 
-    def _check_entry(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: Traded) -> None:
+    def _check_entry(self, cycle: Cycle, order: MemoryOrder, traded: Traded) -> None:
         now = self.kernel.now()
         others = sum(other.filled(now) + remaining(other, now) for other in traded.entries)
         if others:
@@ -238,19 +218,11 @@ class Inspector:
         if order.ticket.quantity != cycle.plan.quantity:
             self.broken("I1", f"an entry of {order.ticket.quantity} where {cycle.plan.quantity} were asked for")
         strategy = self.database.strategies[cycle.strategy_id]
-        lead, held_up = self._leeway()
+        _, held_up = self._leeway()
         if not strategy.is_running and now - strategy.updated_at > _LAST_LOOK + held_up:
             self.broken("I7", f"an entry left {now - strategy.updated_at} after its strategy was stopped")
         self._check_locks(cycle, held_up)
-        if now + lead < intent.due_at:
-            self.broken("I9", f"an entry left {intent.due_at - now} early")
-        first_due = min(i.due_at for i in cycle.intents if i.leg is Leg.ENTRY)
-        latest = first_due + self.entry_grace + _ENTRY_SLACK + _MOST_SKEW + held_up
-        if now > latest:
-            self.broken("I9", f"an entry left {now - first_due} late")
-        latest_sell = self._latest_sell[cycle.strategy_id]
-        if now > latest_sell + _ENTRY_SLACK + _MOST_SKEW + held_up:
-            self.broken("I9", f"an entry left {now - latest_sell} after its time to sell")
+        self.instants.entry_left(cycle)
 
     def _check_locks(self, cycle: Cycle, held_up: timedelta) -> None:
         """After the kill switch no exposure-increasing order leaves. The limit is the entry's last look."""
@@ -307,18 +279,7 @@ class Inspector:
             )
         if intent.leg is Leg.EXIT:
             self._sizing.arrived(self._account_of[order.order_id], order)
-            self._check_reason(cycle)
-
-    def _check_reason(self, cycle: Cycle) -> None:
-        """An exit has begun: not before whatever it says is its reason."""
-        now = self.kernel.now()
-        lead, _ = self._leeway()
-        if cycle.claim is ExitReason.SELL_TIME and now + lead < self._earliest_sell[cycle.strategy_id]:
-            self.broken("I9", f"a timed exit left {self._earliest_sell[cycle.strategy_id] - now} early")
-        if cycle.claim is ExitReason.STOPLOSS:
-            lowest, stop = self._lowest.get(cycle.plan.symbol), self._highest_stop[cycle.strategy_id]
-            if lowest is None or lowest > stop:
-                self.broken("I9", f"an exit at a stop of {stop} with no price below {lowest}")
+            self.instants.exit_began(cycle)
 
     def _leeway(self) -> tuple[timedelta, timedelta]:
         """How far the sender's clock was ahead at most, and how long its process stood still."""

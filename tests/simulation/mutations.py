@@ -368,6 +368,16 @@ def _released_early() -> AbstractContextManager[object]:
     return _wrapped(send_orders, "send", send)
 
 
+@_mutation("an entry is due when its message arrives", "I9", 20)
+@contextmanager
+def _due_on_arrival() -> Iterator[None]:
+    def enter(original: Any, cycle: Cycle, event: EntryDue, policy: Policy) -> Decision:
+        return original(cycle, replace(event, due=event.now), policy)  # type: ignore[no-any-return]
+
+    with _wrapped(decide_module, "_enter", enter), patch.object(Worker, "wait", lambda *_: None):
+        yield
+
+
 @_mutation("an entry is sent however late it is", "I9", 150)
 def _grace_ignored() -> AbstractContextManager[object]:
     def decided(original: Any, cycle: Cycle, event: Any, policy: Policy) -> Decision:

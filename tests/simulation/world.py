@@ -112,11 +112,11 @@ class _Strategies(MemoryStrategies):
 
     def add(self, strategy: Strategy) -> None:
         super().add(strategy)
-        self._inspector.planned(strategy, self._day)
+        self._inspector.instants.planned(strategy, self._day)
 
     def save(self, strategy: Strategy, *, expected_version: int) -> None:
         super().save(strategy, expected_version=expected_version)
-        self._inspector.planned(strategy, self._day)
+        self._inspector.instants.planned(strategy, self._day)
 
 
 class _Risks(MemoryRisks):
@@ -517,7 +517,7 @@ class World:
         self.prices[symbol] = paise
         price = rupees(paise)
         self.exchange.set_price(symbol, price)
-        self.inspector.ticked(symbol, price)
+        self.inspector.instants.ticked(symbol, price)
         token = self.tokens[symbol]
         for watcher in self.watchers:
             self.kernel.after(self.weather.duration((0.002, 0.08)), lambda w=watcher: w.tick(token, paise))  # type: ignore[misc]
