@@ -15,7 +15,7 @@ from uuid import UUID
 
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
-from algotrading.domain.effects import Decision, SendOrder, Tell
+from algotrading.domain.effects import Decision, SendOrder
 from algotrading.domain.events import BookRead, DayOver, Event
 from algotrading.domain.limits import LAST_LOOK
 from algotrading.domain.notices import NoticeKind
@@ -28,6 +28,7 @@ from tests.simulation.instants import Instants
 from tests.simulation.kernel import Kernel, Worker
 from tests.simulation.record import Key, Traded, remaining, untrue
 from tests.simulation.sizing import Sizing
+from tests.simulation.told import Moment, Told
 
 _ZERO = timedelta(0)
 _MICROSECOND = timedelta(microseconds=1)
@@ -111,10 +112,12 @@ class Inspector:
     _locks: dict[UUID, tuple[Worker, str, datetime]] = field(default_factory=dict)
     instants: Instants = field(init=False)
     _sizing: Sizing = field(init=False)
+    _told: Told = field(init=False)
 
     def __post_init__(self) -> None:
         self.instants = Instants(self.kernel, self.database, self.broken, self.entry_grace)
         self._sizing = Sizing(self.kernel, self.broken)
+        self._told = Told(self.kernel, self.broken)
 
     # --- what it is told --------------------------------------------------------------------------
 
@@ -312,7 +315,7 @@ class Inspector:
         written = next((entry for entry in reversed(self.database.audit) if entry.kind is AuditKind.DECISION), None)
         if written is None or written.data.get("cycle") != cycle:
             self.broken("I10", "a decision was stored without its audit record")
-        self._check_effects(cycle, decision)
+        self._check_effects(before, decision, event)
 
     def _check_outside(self, cycle: Cycle) -> None:
         """What counts as sold by somebody else was: the owner's own sales of the instrument are no less than all that
@@ -377,26 +380,14 @@ class Inspector:
         left_at = self._left_at[order.ticket.tag]
         return self.kernel.micros_of(order.placed_at) - left_at >= self.evidence_window // _MICROSECOND
 
-    def _check_effects(self, cycle: Cycle, decision: Decision) -> None:
-        traded = self._traded.get((cycle.strategy_id, cycle.trading_day))
-        now = self.kernel.now()
-        bought = 0 if traded is None else traded.bought(now)
-        in_time = 0 if traded is None else sum(o.filled(now) for o in traded.entries if not self._is_late(o))
-        sold = 0 if traded is None else traded.sold(now)
+    def _check_effects(self, before: Cycle | None, decision: Decision, event: Event) -> None:
+        cycle, now = decision.cycle, self.kernel.now()
+        traded = self._traded.get((cycle.strategy_id, cycle.trading_day), Traded())
+        in_time = sum(order.filled(now) for order in traded.entries if not self._is_late(order))
+        self._told.decided(decision, Moment(before, cycle, event, traded, in_time, now))
         for effect in decision.effects:
-            if isinstance(effect, Tell):
-                self._check_told(effect, bought, in_time, sold + cycle.closed_outside)
-            elif isinstance(effect, SendOrder) and not any(i.tag == effect.tag for i in cycle.intents):
+            if isinstance(effect, SendOrder) and not any(i.tag == effect.tag for i in cycle.intents):
                 self.broken("I10", "an order is to be sent that is not written down")
-
-    def _check_told(self, tell: Tell, bought: int, in_time: int, gone: int) -> None:
-        """Nothing is announced that the exchange does not confirm."""
-        if tell.kind == "bought" and bought == 0:
-            self.broken("told", f"the owner was told of a buy that did not happen: {tell.text}")
-        elif tell.kind == "sold" and gone < bought:
-            self.broken("told", f"the owner was told of a sale, and {bought - gone} are held: {tell.text}")
-        elif tell.kind in {"entry_missed", "entry_unfilled", "entry_skipped", "entry_refused"} and in_time:
-            self.broken("told", f"the owner was told that nothing was bought, and {in_time} were: {tell.text}")
 
     # --- tenants ------------------------------------------------------------------------------------
 

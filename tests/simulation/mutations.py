@@ -18,6 +18,7 @@ from algotrading.domain import end_of_day as end_of_day_module
 from algotrading.domain import observe as observe_module
 from algotrading.domain import protect as protect_module
 from algotrading.domain import settle as settle_module
+from algotrading.domain import tell as tell_module
 from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, Intent, IntentState
 from algotrading.domain.effects import Decision, Tell
@@ -25,7 +26,7 @@ from algotrading.domain.events import Answered, EntryDue, ExitDue
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.limits import Locks
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.orders import Accepted, Leg, Refused, Unknown
+from algotrading.domain.orders import Accepted, Leg, Refused, Side, Unknown
 from algotrading.domain.policy import Policy
 from algotrading.services import read_broker, send_orders
 from algotrading.services import worker as worker_module
@@ -179,6 +180,36 @@ def _buy_not_told() -> AbstractContextManager[object]:
 @_mutation("the owner hears of the buy, and never that it was sold again", "told", 20)
 def _sale_not_told() -> AbstractContextManager[object]:
     return _silenced(settle_module, "_end")
+
+
+@_mutation("the owner is told of as many as were asked for, where the buy was filled by half", "told", 40)
+def _asked_told_as_bought() -> AbstractContextManager[object]:
+    def bought(original: Any, cycle: Cycle) -> Tell:
+        filled = next(i for i in cycle.intents if i.leg is Leg.ENTRY and i.filled)
+        whole = replace(filled, filled=cycle.plan.quantity)
+        return original(replace(cycle, intents=(whole,)))  # type: ignore[no-any-return]
+
+    return _wrapped(settle_module, "bought", bought)
+
+
+@_mutation("what is partly sold is told as partly bought, and the other way round", "told", 60)
+def _partly_told_the_wrong_way_round() -> AbstractContextManager[object]:
+    other = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
+
+    def partly(original: Any, cycle: Cycle, intent: Intent) -> Tell:
+        return original(cycle, replace(intent, side=other[intent.side]))  # type: ignore[no-any-return]
+
+    return _wrapped(tell_module, "_partly", partly)
+
+
+@_mutation("an order without an answer is told to have never been placed", "told", 20)
+def _absence_told_at_once() -> AbstractContextManager[object]:
+    def unknown(_original: Any, cycle: Cycle, intent: Intent) -> Tell:
+        word = tell_module._verb(intent)
+        text = f"{cycle.plan.symbol}: the broker's order book proves that the {word} was never placed."
+        return Tell(NoticeKind.ORDER_NOT_PLACED, text)
+
+    return _wrapped(tell_module, "unknown", unknown)
 
 
 @_mutation("a day ends with something open, and its owner is not told", "rest", 150)
