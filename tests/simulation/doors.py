@@ -215,8 +215,8 @@ class _Faults:
         kernel.say(f"FAULT {fault.name} at {port}.{method}")
         waited = self.weather.duration(fault.seconds)
         if fault.error is None and fault.name.startswith("pause"):
-            worker.held_up += waited
             worker.stands_until = kernel.micros + waited
+            worker.pauses.append((kernel.micros, worker.stands_until))
         kernel.pause(waited)
         if fault.error is not None:
             raise fault.error()

@@ -89,4 +89,4 @@ class Instants:
         worker = self.kernel.current
         if worker is None:
             return timedelta(0), timedelta(0)
-        return timedelta(microseconds=worker.lead), timedelta(microseconds=worker.held_up)
+        return timedelta(microseconds=worker.lead), timedelta(microseconds=worker.stood_still())

@@ -17,7 +17,6 @@ from algotrading.domain.audit import AuditKind
 from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
 from algotrading.domain.effects import Decision, SendOrder
 from algotrading.domain.events import BookRead, DayOver, Event
-from algotrading.domain.limits import LAST_LOOK
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Fill, Leg, Side
 from algotrading.domain.sessions import instant_of
@@ -28,17 +27,9 @@ from tests.simulation.instants import Instants
 from tests.simulation.kernel import Kernel, Worker
 from tests.simulation.record import Key, Traded, remaining, untrue
 from tests.simulation.sizing import Sizing
+from tests.simulation.switches import Switches
 from tests.simulation.told import Moment, Told
 
-_ZERO = timedelta(0)
-_MICROSECOND = timedelta(microseconds=1)
-_ENTRY_SLACK = timedelta(seconds=20)
-"""From the decision that an entry is in time to its arrival at the exchange: storing, telling the watcher, asking
-the fence, each of which may run into its time-out. Time in which the process stood still comes on top."""
-_MOST_SKEW = timedelta(seconds=5)
-"""How far behind a process's clock can be here, steps included."""
-_LAST_LOOK = LAST_LOOK + timedelta(seconds=1)
-"""An entry leaves within a second of its last look at its owner's will; the request is on its way for another."""
 _STOP_FORGOTTEN = 90 * SECOND
 """How long a price may stay at the stop of a position, in quiet weather, before something sells."""
 _PROVEN_ABSENT = {IntentState.REFUSED, IntentState.THROTTLED, IntentState.NOT_PLACED}
@@ -111,11 +102,13 @@ class Inspector:
     _below_since: dict[Key, int] = field(default_factory=dict)
     _locks: dict[UUID, tuple[Worker, str, datetime]] = field(default_factory=dict)
     instants: Instants = field(init=False)
+    switches: Switches = field(init=False)
     _sizing: Sizing = field(init=False)
     _told: Told = field(init=False)
 
     def __post_init__(self) -> None:
         self.instants = Instants(self.kernel, self.database, self.broken, self.entry_grace)
+        self.switches = Switches(self.kernel, self.database, self.broken)
         self._sizing = Sizing(self.kernel, self.broken)
         self._told = Told(self.kernel, self.broken)
 
@@ -220,20 +213,8 @@ class Inspector:
             self.broken("I1", f"a second live entry: {others} were bought or are on their way already")
         if order.ticket.quantity != cycle.plan.quantity:
             self.broken("I1", f"an entry of {order.ticket.quantity} where {cycle.plan.quantity} were asked for")
-        strategy = self.database.strategies[cycle.strategy_id]
-        _, held_up = self._leeway()
-        if not strategy.is_running and now - strategy.updated_at > _LAST_LOOK + held_up:
-            self.broken("I7", f"an entry left {now - strategy.updated_at} after its strategy was stopped")
-        self._check_locks(cycle, held_up)
+        self.switches.entry_left(cycle)
         self.instants.entry_left(cycle)
-
-    def _check_locks(self, cycle: Cycle, held_up: timedelta) -> None:
-        """After the kill switch no exposure-increasing order leaves. The limit is the entry's last look."""
-        now = self.kernel.now()
-        locks = (self.database.kill_locks.get(cycle.user_id), self.database.deployment_lock)
-        for lock in locks:
-            if lock is not None and now - lock.since > _LAST_LOOK + _MOST_SKEW + held_up:
-                self.broken("I7", f"an entry left {now - lock.since} after the kill switch was pressed")
 
     def _check_limits(self, cycle: Cycle, written: Intent) -> None:
         """I8, by what was written down in the last minute of true time (less what clocks may differ by), and was not
@@ -284,13 +265,6 @@ class Inspector:
             self._sizing.arrived(self._account_of[order.order_id], order)
             self.instants.exit_began(cycle)
 
-    def _leeway(self) -> tuple[timedelta, timedelta]:
-        """How far the sender's clock was ahead at most, and how long its process stood still."""
-        worker = self.kernel.current
-        if worker is None:
-            return _ZERO, _ZERO
-        return timedelta(microseconds=worker.lead), timedelta(microseconds=worker.held_up)
-
     # --- the ledger's writes ------------------------------------------------------------------------
 
     def saved(self, decision: Decision, event: Event) -> None:
@@ -300,6 +274,7 @@ class Inspector:
         before = self._cycles.get(key)
         self._cycles[key] = cycle
         self._sizing.decided(before, decision)
+        self.switches.strategy_stored(cycle.strategy_id)
         known = {} if before is None else {intent.tag: intent for intent in before.intents}
         for intent in cycle.intents:
             old = known.pop(intent.tag, None)
@@ -378,7 +353,7 @@ class Inspector:
     def _is_late(self, order: MemoryOrder) -> bool:
         """Whether it surfaces so long after it left that its absence was proven before."""
         left_at = self._left_at[order.ticket.tag]
-        return self.kernel.micros_of(order.placed_at) - left_at >= self.evidence_window // _MICROSECOND
+        return self.kernel.micros_of(order.placed_at) - left_at >= self.evidence_window // timedelta(microseconds=1)
 
     def _check_effects(self, before: Cycle | None, decision: Decision, event: Event) -> None:
         cycle, now = decision.cycle, self.kernel.now()

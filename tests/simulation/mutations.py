@@ -7,7 +7,7 @@ context, and names the invariants that may notice it and the number of seeds wit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from algotrading.domain.limits import Locks
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Accepted, Leg, Refused, Side, Unknown
 from algotrading.domain.policy import Policy
+from algotrading.services import kill_switch as kill_switch_module
 from algotrading.services import read_broker, send_orders
 from algotrading.services import worker as worker_module
 from algotrading.services.broker_line import BrokerLine
@@ -455,6 +456,29 @@ def _limits_ignored() -> AbstractContextManager[object]:
 @_mutation("the kill switch stops no entry", "I7", 150)
 def _kill_switch_ignored() -> AbstractContextManager[object]:
     return patch.object(Locks, "breach", lambda _: None)
+
+
+@_mutation("entries see a kill switch six seconds after it was stored", "I7", 60)
+@contextmanager
+def _lock_seen_late() -> Iterator[None]:
+    def behind(original: Any, ledger: Any, *args: Any, **more: Any) -> Any:
+        database, now = ledger.database, ledger._inspector.kernel.now()
+        stored = database.kill_locks
+        database.kill_locks = {user: lock for user, lock in stored.items() if now - lock.since > timedelta(seconds=6)}
+        try:
+            return original(ledger, *args, **more)
+        finally:
+            database.kill_locks = stored
+
+    with ExitStack() as stack:
+        for name in ("check", "gate", "save"):
+            stack.enter_context(_wrapped(MemoryLedger, name, behind))
+        yield
+
+
+@_mutation("the kill switch answers before the last entry has left", "I7", 250)
+def _answered_too_soon() -> AbstractContextManager[object]:
+    return patch.object(kill_switch_module, "SETTLING", timedelta(0))
 
 
 @_mutation("the kill switch says flat when it has asked for the sales", "flat", 200)

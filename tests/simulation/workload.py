@@ -39,6 +39,8 @@ _SESSION = timedelta(hours=6, minutes=15)
 _LAST_HOURS = 0.08
 _DAYS_WITH_SECOND_ACCOUNTS = 0.4
 _NEXT_DAY = TRADING_DAY + timedelta(days=1)
+_KILLS_BEFORE_A_BUY = 0.03
+"""Of strategies: pressed in the last seconds before its buy, when an entry may have had its last look already."""
 _MORNING = 4
 """Runs of converge on it."""
 
@@ -99,6 +101,8 @@ class Workload:
         """The second account of those who have one."""
         self._choice = Random()
         """Decides about those alone, so that a day on which nobody has a second account is what it always was."""
+        self._haste = Random()
+        """Decides about kill switches that are pressed just before a buy, alone for the same reason."""
         self._drift: dict[str, float] = {}
         self._symbols = sorted(world.prices)
 
@@ -198,6 +202,7 @@ class Workload:
     def _some_open_a_second_account(self) -> None:
         """On some days every other trader has two."""
         self._choice = Random(self.traders[0].int)
+        self._haste = Random(self.traders[0].int + 1)
         if self._choice.random() >= _DAYS_WITH_SECOND_ACCOUNTS:
             return
         for trader in self.traders[::2]:
@@ -222,14 +227,14 @@ class Workload:
             )
             self._at_random("limits", trader, lambda: world.risks.set_limits(trader, limits, world.clock.now()), 2)
         if random.random() < 0.08:
-            self._at_random("kill", trader, lambda: world.kill_switch.kill(trader, "enough"))
+            self._at_random("kill", trader, lambda: world.kill(trader))
             for _ in range(2):
                 self._at_random("release", trader, lambda: world.kill_switch.release(trader))
 
     def _operator_stops_everybody(self) -> None:
         operator, begin = self.world.operator, self.random.randrange(self.shape.faults_end * MINUTE)
         end = begin + self.random.randrange(5 * MINUTE)
-        self._operate("kill", begin, lambda: operator.kill(by="the operator", reason="a drill"))
+        self._operate("kill", begin, self.world.kill_everybody)
         self._operate("release", end, lambda: operator.release(by="the operator"))
 
     def _operate(self, name: str, at: int, command: Callable[[], object]) -> None:
@@ -276,6 +281,8 @@ class Workload:
         starts_at = self.kernel.micros + (random.randrange(3 * MINUTE) if late else random.randrange(20 * SECOND))
         for attempt in range(3):  # an owner who hears of an error tries again
             self.kernel.at(starts_at + attempt * 15 * SECOND, lambda: self._start(trader, name))
+        if self._haste.random() < _KILLS_BEFORE_A_BUY:
+            self._kill_just_before_the_buy(trader, plan)
         if trader in self._second:
             self._may_be_moved(trader, name)
         for share, command in (
@@ -289,6 +296,18 @@ class Workload:
             for _ in range(2):
                 if random.random() < share:
                     self.kernel.at(random.randrange(self.kernel.micros, self.shape.faults_end * MINUTE), command)
+
+    def _kill_just_before_the_buy(self, trader: UUID, plan: Plan) -> None:
+        world = self.world
+        at = self.kernel.micros_of(instant_of(TRADING_DAY, plan.buy_time)) - self._haste.randrange(4 * SECOND)
+        if at <= self.kernel.micros:
+            return
+        self.kernel.at(at, lambda: self._api("kill", trader, lambda: world.kill(trader)))
+        for minutes in (1, 2):
+            self.kernel.at(
+                at + minutes * MINUTE,
+                lambda: self._api("release", trader, lambda: world.kill_switch.release(trader)),
+            )
 
     def _may_be_moved(self, trader: UUID, strategy_id: UUID) -> None:
         """Into the other account: at once, so that both are traded in, or in the middle of whatever it does."""

@@ -16,6 +16,7 @@ from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.events import Event
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.limits import Lock, Locks
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.order_updates import OrderUpdate
 from algotrading.domain.orders import OrderTicket
@@ -112,15 +113,19 @@ class _Strategies(MemoryStrategies):
 
     def add(self, strategy: Strategy) -> None:
         super().add(strategy)
-        self._inspector.instants.planned(strategy, self._day)
+        self._stored(strategy)
 
     def save(self, strategy: Strategy, *, expected_version: int) -> None:
         super().save(strategy, expected_version=expected_version)
+        self._stored(strategy)
+
+    def _stored(self, strategy: Strategy) -> None:
         self._inspector.instants.planned(strategy, self._day)
+        self._inspector.switches.strategy_stored(strategy.strategy_id)
 
 
 class _Risks(MemoryRisks):
-    """Tells the inspector what was proven."""
+    """Tells the inspector what was proven, and which switches are on."""
 
     def __init__(self, database: MemoryDatabase, inspector: Inspector) -> None:
         super().__init__(database)
@@ -129,6 +134,25 @@ class _Risks(MemoryRisks):
     def record_flat(self, user_id: UUID, proof: FlatProof) -> None:
         super().record_flat(user_id, proof)
         self._inspector.proven_flat(user_id)
+
+    def lock(self, user_id: UUID, *, by: str, reason: str | None, now: datetime) -> Lock:
+        lock = super().lock(user_id, by=by, reason=reason, now=now)
+        self._inspector.switches.locked(user_id)
+        return lock
+
+    def release(self, user_id: UUID, now: datetime) -> Locks:
+        locks = super().release(user_id, now)
+        self._inspector.switches.released(user_id)
+        return locks
+
+    def lock_deployment(self, *, by: str, reason: str | None, now: datetime) -> Lock:
+        lock = super().lock_deployment(by=by, reason=reason, now=now)
+        self._inspector.switches.locked(None)
+        return lock
+
+    def release_deployment(self, *, by: str, now: datetime) -> None:
+        super().release_deployment(by=by, now=now)
+        self._inspector.switches.released(None)
 
 
 class _Meter(MemoryMeter):
@@ -408,6 +432,16 @@ class World:
     def new_id(self) -> UUID:
         """As uuid4, from the day's own randomness."""
         return UUID(int=self.kernel.random.getrandbits(128), version=4)
+
+    def kill(self, user_id: UUID) -> None:
+        """A trader presses the kill switch, and is answered."""
+        self.kill_switch.kill(user_id, "enough")
+        self.inspector.switches.answered(user_id)
+
+    def kill_everybody(self) -> None:
+        """The operator does."""
+        self.operator.kill(by="the operator", reason="a drill")
+        self.inspector.switches.answered(None)
 
     # --- traders ------------------------------------------------------------------------------------
 
