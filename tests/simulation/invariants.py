@@ -15,7 +15,7 @@ from uuid import UUID
 
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
-from algotrading.domain.effects import Decision, SendOrder
+from algotrading.domain.effects import Decision, RaiseAlarm, SendOrder
 from algotrading.domain.events import BookRead, DayOver, Event
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Fill, Leg, Side
@@ -35,13 +35,20 @@ _STOP_FORGOTTEN = 90 * SECOND
 _PROVEN_ABSENT = {IntentState.REFUSED, IntentState.THROTTLED, IntentState.NOT_PLACED}
 _GUARD_LAG = 20 * SECOND
 """How long after an outage of Redis, PostgreSQL or the watcher a stop may still be missing: the watcher compares
-itself with PostgreSQL every 15 s. All three are alarmed."""
-_LATE_ORDER_LAG = 200 * SECOND
-"""How long a late order's fill may stay unseen in quiet weather: converge looks every minute."""
+itself with PostgreSQL every 15 s."""
+_LATE_ORDER_LAG = 130 * SECOND
+"""How long what a late order bought may go unseen in quiet weather: converge runs every minute, spreads its looks over
+the next, and a look takes its time."""
+_LATE_ORDER_RUNS = 2
+_LATE_ORDER_STORM = 300 * SECOND
+"""In any other weather converge must have run well that often since, and have given its looks this long: the broker may
+give no answer for two minutes, its login may be over for four."""
 _SAY_BOUGHT = {NoticeKind.BOUGHT, NoticeKind.PARTLY_BOUGHT, NoticeKind.LATE_ORDER}
 _SAY_SOLD = {NoticeKind.SOLD, NoticeKind.PARTLY_SOLD, NoticeKind.CLOSED_OUTSIDE, NoticeKind.OVERSOLD}
 _SAY_OPEN = {NoticeKind.UNSETTLED, NoticeKind.OPEN_AT_CLOSE}
 """What an owner must have been told by the end of what was bought, what was sold, and what stayed open."""
+_ALARM_OPEN = {"OldCycleOpen", "OpenAtClose"}
+"""What must have been raised of a cycle that stayed open."""
 _SYSTEM_ONLY = {"running", "unfinished", "to_watch", "begun", "waiting", "stuck", "find_by_email", "replace_all"} | {
     "record_breach",
     "lock_deployment",
@@ -88,7 +95,10 @@ class Inspector:
     """Whether the session has ended."""
     quiet_since: int | None = None
     """When the faults ended."""
-    alarms: dict[str, int] = field(default_factory=dict)
+    _alarms: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Which alarms were decided about each cycle."""
+    _converged: list[tuple[int, int]] = field(default_factory=list)
+    _emitted: set[str] = field(default_factory=set)
     _owner: dict[str, tuple[Key, Intent]] = field(default_factory=dict)
     _order_of: dict[str, MemoryOrder] = field(default_factory=dict)
     _traded: dict[Key, Traded] = field(default_factory=dict)
@@ -119,9 +129,13 @@ class Inspector:
         self.violations.append(Violation(name, self.kernel.now(), text))
         self.kernel.say(f"VIOLATION {name}: {text}")
 
-    def counted(self, metric: str, value: int) -> None:
+    def converged(self, begun: int) -> None:
+        """A run of converge that began then has ended well."""
+        self._converged.append((begun, self.kernel.micros))
+
+    def counted(self, metric: str) -> None:
         """A metric was emitted."""
-        self.alarms[metric] = self.alarms.get(metric, 0) + value
+        self._emitted.add(metric)
 
     # --- the exchange's record ----------------------------------------------------------------------
 
@@ -173,7 +187,7 @@ class Inspector:
 
     def check_guard(self, key: Key) -> None:
         """I3: what is held is guarded by an armed stop or by a stop order at the exchange, within a second of its
-        fill; or there was an outage, which is alarmed; or it was bought by an order that had been proven absent."""
+        fill; or there was an outage; or no more is held than an order bought that had been proven absent."""
         now, traded, cycle = self.kernel.now(), self._traded[key], self.database.cycles[key]
         held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
         if held <= 0:
@@ -190,13 +204,18 @@ class Inspector:
         if self.kernel.micros - since < SECOND:
             self.kernel.at(since + SECOND, lambda: self.check_guard(key))
             return
-        # Neither watcher nor converge can know of it before they look; LateOrder is alarmed then.
-        is_late_order = any(i.leg is Leg.ENTRY and i.clean_reads for i in cycle.intents)
-        if is_late_order and (
-            self.quiet_since is None or self.kernel.micros - max(since, self.quiet_since) < _LATE_ORDER_LAG
-        ):
+        if held <= self._bought_late(cycle, traded) and not self._should_have_looked(since):
             return
         self.broken("I3", f"{held} {cycle.plan.symbol} of {str(key[0])[:8]} are held unguarded in state {cycle.state}")
+
+    def _should_have_looked(self, since: int) -> bool:
+        """Whether converge must have found by now what an order bought that had been proven absent: nobody else can
+        know of it, and it is alarmed then (LateOrder)."""
+        now = self.kernel.micros
+        looked = [ended for begun, ended in self._converged if begun >= since][:_LATE_ORDER_RUNS]
+        if len(looked) == _LATE_ORDER_RUNS and now - looked[-1] >= _LATE_ORDER_STORM:
+            return True
+        return self.quiet_since is not None and now - max(since, self.quiet_since) >= _LATE_ORDER_LAG
 
     def changed(self, order: MemoryOrder) -> None:
         """See exchange.Observer. A stop order that is asked to sell at once becomes the exit."""
@@ -249,9 +268,14 @@ class Inspector:
             if cycle.user_id != user_id:
                 continue
             held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
-            # What surfaces later than every evidence window cannot be known of (see the exchange).
-            if held > 0 and not any(i.clean_reads for i in cycle.intents):
+            # Of an entry that surfaces later than every evidence window nobody can know (see the exchange).
+            if held > self._bought_late(cycle, traded):
                 self.broken("flat", f"proven flat, and {held} {cycle.plan.symbol} of {str(key[0])[:8]} are held")
+
+    def _bought_late(self, cycle: Cycle, traded: Traded) -> int:
+        """What entries have bought that were looked for, or proven absent, when they surfaced."""
+        now, unseen = self.kernel.now(), {i.tag for i in cycle.intents if i.leg is Leg.ENTRY and i.clean_reads}
+        return sum(order.filled(now) for order in traded.entries if order.ticket.tag in unseen)
 
     def _check_exit(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: Traded) -> None:
         now = self.kernel.now()
@@ -273,6 +297,7 @@ class Inspector:
         key = (cycle.strategy_id, cycle.trading_day)
         before = self._cycles.get(key)
         self._cycles[key] = cycle
+        self._alarms[key] |= {effect.metric for effect in decision.effects if isinstance(effect, RaiseAlarm)}
         self._sizing.decided(before, decision)
         self.switches.strategy_stored(cycle.strategy_id)
         known = {} if before is None else {intent.tag: intent for intent in before.intents}
@@ -337,7 +362,7 @@ class Inspector:
         if new.state is IntentState.DONE and not isinstance(event, DayOver):
             if order is None or not order.status(now).is_terminal:
                 self.broken("I4", f"{new.leg} {new.attempt} became done without the exchange's evidence")
-        elif new.state in _PROVEN_ABSENT and order is not None and order.placed_at <= now and not self._is_late(order):
+        elif new.state in _PROVEN_ABSENT and order is not None and not self._is_late(order):
             self.broken("I4", f"{new.leg} {new.attempt} became {new.state}, and the exchange has it")
         elif new.state is IntentState.ACCEPTED and order is None:
             self.broken("I4", f"{new.leg} {new.attempt} became accepted, and the exchange never had it")
@@ -460,7 +485,7 @@ class Inspector:
 
     def _ended_open(self, cycle: Cycle, told: set[str]) -> bool:
         """Whether the session closed over the cycle, which was said to everybody whom it concerns."""
-        is_alarmed = any(name in self.alarms for name in ("OldCycleOpen", "PositionLeftOpen"))
+        is_alarmed = bool(self._alarms[cycle.strategy_id, cycle.trading_day] & _ALARM_OPEN & self._emitted)
         return self.exchange_closed and is_alarmed and bool(told & _SAY_OPEN) and cycle.is_settled
 
     def _check_entries_happened(self, day: date) -> None:

@@ -6,6 +6,7 @@ context, and names the invariants that may notice it and the number of seeds wit
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -21,13 +22,14 @@ from algotrading.domain import settle as settle_module
 from algotrading.domain import tell as tell_module
 from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, Intent, IntentState
-from algotrading.domain.effects import Decision, Tell
+from algotrading.domain.effects import Decision, RaiseAlarm, Tell
 from algotrading.domain.events import Answered, EntryDue, ExitDue
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.limits import Locks
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Accepted, Leg, Refused, Side, Unknown
 from algotrading.domain.policy import Policy
+from algotrading.services import broker_sessions as broker_sessions_module
 from algotrading.services import kill_switch as kill_switch_module
 from algotrading.services import read_broker, send_orders
 from algotrading.services import worker as worker_module
@@ -41,8 +43,11 @@ from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.worker import Worker
 from fargate_listener.stop_guard import StopGuard
 from tests.fakes import audit, risks
+from tests.fakes.cloud import MemoryVault
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
+from tests.simulation.day import simulate_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,18 @@ def _mutation(
         return apply
 
     return register
+
+
+def try_out(mutation: Mutation) -> tuple[int | None, set[str]]:
+    """How many seeds, from 0 on, it takes until one of its invariants has noticed the bug, or None where none has; and
+    all that were violated by then."""
+    violated: set[str] = set()
+    with mutation.applied():
+        for seed in range(mutation.within):
+            violated |= {violation.name for _, violation in simulate_day(seed, rates=mutation.rates).violations}
+            if violated & mutation.noticed_by:
+                return seed + 1, violated
+    return None, violated
 
 
 def _wrapped(owner: Any, name: str, around: Callable[..., Any]) -> AbstractContextManager[object]:
@@ -220,20 +237,41 @@ def _open_end_not_told() -> Iterator[None]:
         yield
 
 
+@_mutation("a day ends with something open, and nobody is alarmed", "rest", 150)
+@contextmanager
+def _open_end_not_alarmed() -> Iterator[None]:
+    def quietly(original: Any, *args: Any) -> Decision:
+        decision: Decision = original(*args)
+        return replace(decision, effects=tuple(e for e in decision.effects if not isinstance(e, RaiseAlarm)))
+
+    with (
+        _wrapped(end_of_day_module, "_close", quietly),
+        _wrapped(end_of_day_module, "_say_what_is_open", quietly),
+    ):
+        yield
+
+
 # --- who may write and send -------------------------------------------------------------------------
 
 
-@_mutation("nobody is fenced off: neither by the epoch nor by the intents' unique key", "I1 I2 I4 I10 truth", 60)
-@contextmanager
-def _no_fence() -> Iterator[None]:
+def _any_epoch() -> AbstractContextManager[object]:
     def check(original: Any, ledger: MemoryLedger, cycle: Cycle) -> Any:
         stored = ledger.database.cycles[cycle.strategy_id, cycle.trading_day]
         return original(ledger, replace(cycle, epoch=stored.epoch))
 
-    with (
-        _wrapped(MemoryLedger, "check", check),
-        patch.object(MemoryLedger, "_refuse_foreign_intents", lambda *_: None),
-    ):
+    return _wrapped(MemoryLedger, "check", check)
+
+
+@_mutation("nobody is fenced off by the epoch", "I4 outside truth", 60)
+def _no_epoch() -> AbstractContextManager[object]:
+    return _any_epoch()
+
+
+@_mutation("nobody is fenced off: neither by the epoch nor by the intents' unique key", "I1 I2", 60)
+@contextmanager
+def _no_fence() -> Iterator[None]:
+    # Of the key alone nothing shows: whom it would stop, the epoch has stopped. Without both, orders are doubled.
+    with _any_epoch(), patch.object(MemoryLedger, "_refuse_foreign_intents", lambda *_: None):
         yield
 
 
@@ -489,6 +527,30 @@ def _flat_not_verified() -> AbstractContextManager[object]:
         return found
 
     return _wrapped(KillSwitch, "_flatten", flatten)
+
+
+# --- secrets ----------------------------------------------------------------------------------------
+
+
+@_mutation("whoever logs in to the broker logs the token, too", "I12", 20)
+def _token_logged() -> AbstractContextManager[object]:
+    def log_in(original: Any, sessions: BrokerSessions, account: Any) -> Any:
+        token = sessions.vault.unseal(account.user_id, {"access_token": account.access_token})["access_token"]
+        logging.getLogger(broker_sessions_module.__name__).info("a session with %s", token)
+        return original(sessions, account)
+
+    return _wrapped(BrokerSessions, "_log_in", log_in)
+
+
+@_mutation("what is recorded of a user's risk holds the broker's token", "I12", 20)
+def _token_in_a_row() -> AbstractContextManager[object]:
+    def record(original: Any, store: MemoryRisks, user_id: Any, kind: str, text: str, now: Any) -> None:
+        accounts = store._database.broker_accounts.values()
+        sealed = next(each.access_token for each in accounts if each.user_id == user_id and each.access_token)
+        token = MemoryVault().unseal(user_id, {"access_token": sealed})["access_token"]
+        original(store, user_id, kind, f"{text} ({token})", now)
+
+    return _wrapped(MemoryRisks, "_record", record)
 
 
 # --- repair and the watcher -------------------------------------------------------------------------

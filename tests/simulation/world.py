@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -163,7 +163,8 @@ class _Meter(MemoryMeter):
         self._inspector = inspector
 
     def count(self, metric: str, value: int = 1) -> None:
-        self._inspector.counted(metric, value)
+        if value:
+            self._inspector.counted(metric)
 
     def milliseconds(self, metric: str, value: float) -> None:
         """Durations are measured elsewhere."""
@@ -196,6 +197,19 @@ class _Accounts(MemoryBrokerAccounts):
     def mark_refused(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
         super().mark_refused(user_id, account_id, token_at=token_at, now=now)
         self._world.check_mark(user_id, account_id)
+
+
+class _Queue(SimulatedQueue):
+    """Its messages are searched for secrets."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.kernel)
+        self._world = world
+
+    def send(self, command: OrderCommand, lane: Lane) -> None:
+        """See ports.OrderQueue."""
+        super().send(command, lane)
+        self._world.check_secrets(command.model_dump_json(), "a message of the queue")
 
 
 class _Runtime(MemoryRuntime):
@@ -322,7 +336,7 @@ class World:
         self.exchange.observer = self.inspector
         self.doors = Doors(kernel, weather, self, self.inspector)
         self.memory_runtime = _Runtime(self, kernel)
-        self.memory_queue = SimulatedQueue(kernel)
+        self.memory_queue = _Queue(self)
         self.memory_schedules = MemorySchedules()
         self.memory_accounts = _Accounts(self)
         self.memory_named = MemoryNamedAccounts(self.database)
@@ -423,11 +437,17 @@ class World:
                 inspector=self.inspector,
             )
         self.alarm_clock = AlarmClock(kernel, weather, self.memory_schedules, self.trigger, self.inspector)
-        self.every_minute = EveryMinute(kernel, weather, self.converge.run, self.inspector)
+        self.every_minute = EveryMinute(kernel, weather, self.run_converge, self.inspector)
 
     def handle(self, command: OrderCommand) -> object:
         """What both executors do with a message."""
         return self.executor.handle(command)
+
+    def run_converge(self) -> None:
+        """The minute's run."""
+        begun = self.kernel.micros
+        if not self.converge.run().failures:
+            self.inspector.converged(begun)
 
     def new_id(self) -> UUID:
         """As uuid4, from the day's own randomness."""
@@ -526,10 +546,13 @@ class World:
                 self.inspector.broken("I12", f"{place} holds a secret: {text[:80]}")
 
     def check_stored_secrets(self) -> None:
-        """The same for everything that is stored."""
-        database = self.database
-        for table in ("broker_accounts", "cycles", "logs", "audit", "notices", "strategies"):
-            self.check_secrets(repr(getattr(database, table)), f"the table {table}")
+        """The same for everything that is stored: every table, Redis, schedules, and what owners were sent. What
+        passes through the queue is looked at as it is sent."""
+        postgres = {f"the table {each.name}": getattr(self.database, each.name) for each in fields(self.database)}
+        redis = {f"{name} in Redis": value for name, value in vars(self.memory_runtime).items() if name != "_world"}
+        others = {"a schedule": self.memory_schedules, "a message that was sent": self.memory_notifier}
+        for place, rows in {**postgres, **redis, **others}.items():
+            self.check_secrets(repr(rows), place)
 
     def is_at_rest(self) -> bool:
         """Whether nothing is left to happen: no message, no worker, no open order, no time of a plan still to come."""
