@@ -23,6 +23,7 @@ from algotrading.domain.sessions import instant_of
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Execution, MemoryAccount, MemoryExchange, MemoryOrder
 from tests.simulation.faults import SECOND
+from tests.simulation.guarding import Guarding
 from tests.simulation.instants import Instants
 from tests.simulation.kernel import Kernel, Worker
 from tests.simulation.record import Key, Traded, remaining, untrue
@@ -30,19 +31,7 @@ from tests.simulation.sizing import Sizing
 from tests.simulation.switches import Switches
 from tests.simulation.told import Moment, Told
 
-_STOP_FORGOTTEN = 90 * SECOND
-"""How long a price may stay at the stop of a position, in quiet weather, before something sells."""
 _PROVEN_ABSENT = {IntentState.REFUSED, IntentState.THROTTLED, IntentState.NOT_PLACED}
-_GUARD_LAG = 20 * SECOND
-"""How long after an outage of Redis, PostgreSQL or the watcher a stop may still be missing: the watcher compares
-itself with PostgreSQL every 15 s."""
-_LATE_ORDER_LAG = 130 * SECOND
-"""How long what a late order bought may go unseen in quiet weather: converge runs every minute, spreads its looks over
-the next, and a look takes its time."""
-_LATE_ORDER_RUNS = 2
-_LATE_ORDER_STORM = 300 * SECOND
-"""In any other weather converge must have run well that often since, and have given its looks this long: the broker may
-give no answer for two minutes, its login may be over for four."""
 _SAY_BOUGHT = {NoticeKind.BOUGHT, NoticeKind.PARTLY_BOUGHT, NoticeKind.LATE_ORDER}
 _SAY_SOLD = {NoticeKind.SOLD, NoticeKind.PARTLY_SOLD, NoticeKind.CLOSED_OUTSIDE, NoticeKind.OVERSOLD}
 _SAY_OPEN = {NoticeKind.UNSETTLED, NoticeKind.OPEN_AT_CLOSE}
@@ -83,9 +72,9 @@ class Inspector:
     sees: Callable[[UUID], bool]
     """Whether some watcher would act on this strategy's stop now."""
     last_outage: Callable[[], int]
+    """When something that guarding depends on was away last; now, while it is."""
     on_update: Callable[[MemoryOrder], None]
     """Hears of every order that changed, as the broker's own order updates do."""
-    """When something that guarding depends on was away last; now, while it is."""
     violations: list[Violation] = field(default_factory=list)
     truth_found: list[float] = field(default_factory=list)
     truth_absent: list[float] = field(default_factory=list)
@@ -93,11 +82,8 @@ class Inspector:
     orders: int = 0
     exchange_closed: bool = False
     """Whether the session has ended."""
-    quiet_since: int | None = None
-    """When the faults ended."""
     _alarms: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Which alarms were decided about each cycle."""
-    _converged: list[tuple[int, int]] = field(default_factory=list)
     _emitted: set[str] = field(default_factory=set)
     _owner: dict[str, tuple[Key, Intent]] = field(default_factory=dict)
     _order_of: dict[str, MemoryOrder] = field(default_factory=dict)
@@ -106,17 +92,25 @@ class Inspector:
     _left_at: dict[str, int] = field(default_factory=dict)
     _hand_orders: dict[str, MemoryOrder] = field(default_factory=dict)
     _account_of: dict[str, MemoryAccount] = field(default_factory=dict)
-    _held: set[Key] = field(default_factory=set)
-    _naked_since: dict[Key, int] = field(default_factory=dict)
     _written_at: dict[UUID, dict[str, int]] = field(default_factory=dict)
-    _below_since: dict[Key, int] = field(default_factory=dict)
     _locks: dict[UUID, tuple[Worker, str, datetime]] = field(default_factory=dict)
+    guarding: Guarding = field(init=False)
     instants: Instants = field(init=False)
     switches: Switches = field(init=False)
     _sizing: Sizing = field(init=False)
     _told: Told = field(init=False)
 
     def __post_init__(self) -> None:
+        self.guarding = Guarding(
+            self.kernel,
+            self.exchange,
+            self.database,
+            self.broken,
+            self._traded,
+            self.sees,
+            self.last_outage,
+            self._is_late,
+        )
         self.instants = Instants(self.kernel, self.database, self.broken, self.entry_grace)
         self.switches = Switches(self.kernel, self.database, self.broken)
         self._sizing = Sizing(self.kernel, self.broken)
@@ -128,10 +122,6 @@ class Inspector:
         """Record that an invariant did not hold."""
         self.violations.append(Violation(name, self.kernel.now(), text))
         self.kernel.say(f"VIOLATION {name}: {text}")
-
-    def converged(self, begun: int) -> None:
-        """A run of converge that began then has ended well."""
-        self._converged.append((begun, self.kernel.micros))
 
     def counted(self, metric: str) -> None:
         """A metric was emitted."""
@@ -177,45 +167,7 @@ class Inspector:
         self.kernel.at(self.kernel.micros_of(execution.at), lambda: self.on_update(order))
         known = self._owner.get(order.ticket.tag)
         if known is not None and order.ticket.side is Side.BUY:
-            self._held.add(known[0])
-            self.kernel.at(self.kernel.micros_of(execution.at), lambda: self.check_guard(known[0]))
-
-    def check_guards(self) -> None:
-        """Everything that is held is guarded."""
-        for key in sorted(self._held):
-            self.check_guard(key)
-
-    def check_guard(self, key: Key) -> None:
-        """I3: what is held is guarded by an armed stop or by a stop order at the exchange, within a second of its
-        fill; or there was an outage; or no more is held than an order bought that had been proven absent."""
-        now, traded, cycle = self.kernel.now(), self._traded[key], self.database.cycles[key]
-        held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
-        if held <= 0:
-            if not traded.pending(now):
-                self._held.discard(key)
-            self._naked_since.pop(key, None)
-            return
-        if self.sees(key[0]) or traded.rests(now):
-            self._naked_since.pop(key, None)
-            return
-        if self.kernel.micros - self.last_outage() < _GUARD_LAG:
-            return
-        since = self._naked_since.setdefault(key, self.kernel.micros)
-        if self.kernel.micros - since < SECOND:
-            self.kernel.at(since + SECOND, lambda: self.check_guard(key))
-            return
-        if held <= self._bought_late(cycle, traded) and not self._should_have_looked(since):
-            return
-        self.broken("I3", f"{held} {cycle.plan.symbol} of {str(key[0])[:8]} are held unguarded in state {cycle.state}")
-
-    def _should_have_looked(self, since: int) -> bool:
-        """Whether converge must have found by now what an order bought that had been proven absent: nobody else can
-        know of it, and it is alarmed then (LateOrder)."""
-        now = self.kernel.micros
-        looked = [ended for begun, ended in self._converged if begun >= since][:_LATE_ORDER_RUNS]
-        if len(looked) == _LATE_ORDER_RUNS and now - looked[-1] >= _LATE_ORDER_STORM:
-            return True
-        return self.quiet_since is not None and now - max(since, self.quiet_since) >= _LATE_ORDER_LAG
+            self.guarding.bought(known[0], self.kernel.micros_of(execution.at))
 
     def changed(self, order: MemoryOrder) -> None:
         """See exchange.Observer. A stop order that is asked to sell at once becomes the exit."""
@@ -259,23 +211,6 @@ class Inspector:
         intents = [i for c in self.database.cycles.values() if c.user_id == user_id for i in c.intents]
         withdrawn = {i.tag for i in intents if i.state is IntentState.REFUSED and i.sent_at is None}
         return withdrawn | {i.tag for i in intents if i.state is IntentState.THROTTLED}
-
-    def proven_flat(self, user_id: UUID) -> None:
-        """A proof that a user holds nothing was stored: the exchange's record agrees."""
-        now = self.kernel.now()
-        for key, traded in self._traded.items():
-            cycle = self.database.cycles[key]
-            if cycle.user_id != user_id:
-                continue
-            held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
-            # Of an entry that surfaces later than every evidence window nobody can know (see the exchange).
-            if held > self._bought_late(cycle, traded):
-                self.broken("flat", f"proven flat, and {held} {cycle.plan.symbol} of {str(key[0])[:8]} are held")
-
-    def _bought_late(self, cycle: Cycle, traded: Traded) -> int:
-        """What entries have bought that were looked for, or proven absent, when they surfaced."""
-        now, unseen = self.kernel.now(), {i.tag for i in cycle.intents if i.leg is Leg.ENTRY and i.clean_reads}
-        return sum(order.filled(now) for order in traded.entries if order.ticket.tag in unseen)
 
     def _check_exit(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: Traded) -> None:
         now = self.kernel.now()
@@ -402,26 +337,6 @@ class Inspector:
                 self.broken("I11", f"{worker.name} touched another user's rows in {port}.{method}")
 
     # --- the end ------------------------------------------------------------------------------------
-
-    def check_stops(self) -> None:
-        """In quiet weather: no position stays below its stop without being sold."""
-        if self.exchange_closed:
-            return
-        now = self.kernel.now()
-        for key in sorted(self._held):
-            cycle, traded = self.database.cycles[key], self._traded[key]
-            held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
-            price = self.exchange.prices[f"{cycle.plan.exchange}:{cycle.plan.symbol}"]
-            # An exit without an answer is waited for until the book has spoken (decision "an exit whose sender died").
-            leaving = traded.sells(now) or any(i.state.is_open and not i.rests for i in cycle.intents)
-            if held <= 0 or price > cycle.plan.stop_loss or leaving:
-                self._below_since.pop(key, None)
-                continue
-            since = self._below_since.setdefault(key, self.kernel.micros)
-            if self.kernel.micros - since > _STOP_FORGOTTEN:
-                seconds = (self.kernel.micros - since) // SECOND
-                self.broken("I3", f"{cycle.plan.symbol} of {str(key[0])[:8]} is below its stop for {seconds} s")
-                self._below_since[key] = self.kernel.micros
 
     def locked(self, strategy_id: UUID, token: str, until: datetime) -> None:
         """A worker got a strategy's lock: nobody else may hold it."""

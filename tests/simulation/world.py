@@ -133,7 +133,7 @@ class _Risks(MemoryRisks):
 
     def record_flat(self, user_id: UUID, proof: FlatProof) -> None:
         super().record_flat(user_id, proof)
-        self._inspector.proven_flat(user_id)
+        self._inspector.guarding.proven_flat(user_id)
 
     def lock(self, user_id: UUID, *, by: str, reason: str | None, now: datetime) -> Lock:
         lock = super().lock(user_id, by=by, reason=reason, now=now)
@@ -447,7 +447,7 @@ class World:
         """The minute's run."""
         begun = self.kernel.micros
         if not self.converge.run().failures:
-            self.inspector.converged(begun)
+            self.inspector.guarding.converged(begun)
 
     def new_id(self) -> UUID:
         """As uuid4, from the day's own randomness."""
