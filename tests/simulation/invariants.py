@@ -2,7 +2,8 @@
 
 The names are those of the design's invariants, I1 to I12. Each check looks only at what has just changed, so that
 checking costs little. Where physics sets a limit (an order on the wire, a reading that is already old, a process
-that stands still) the bound is stated beside the check, and is exact.
+that stands still) the bound is stated beside the check. This module hears of everything, and keeps what is small; what
+an invariant has to know for itself is in a module of its own.
 """
 
 from __future__ import annotations

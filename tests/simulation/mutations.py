@@ -230,14 +230,14 @@ def _absence_told_at_once() -> AbstractContextManager[object]:
     return _wrapped(tell_module, "unknown", unknown)
 
 
-@_mutation("a day ends with something open, and its owner is not told", "rest", 150)
+@_mutation("a day ends with something open, and its owner is not told", "rest", 250)
 @contextmanager
 def _open_end_not_told() -> Iterator[None]:
     with _silenced(end_of_day_module, "_close"), _silenced(end_of_day_module, "_say_what_is_open"):
         yield
 
 
-@_mutation("a day ends with something open, and nobody is alarmed", "rest", 150)
+@_mutation("a day ends with something open, and nobody is alarmed", "rest", 250)
 @contextmanager
 def _open_end_not_alarmed() -> Iterator[None]:
     def quietly(original: Any, *args: Any) -> Decision:
