@@ -125,9 +125,9 @@ chaos-feed: $(READY) ## Misuse the price feed in every known way before two watc
 test: $(READY) ## Every test: unit, contract, integration, infrastructure, end to end
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)
 
-simulate: $(READY) ## Simulate days under faults (SEEDS=1000), or replay one (SEED=7 TRACE=1)
+simulate: $(READY) ## Simulate days under faults (SEEDS=1000), replay one (SEED=7 TRACE=1), or try deliberate bugs (BUGS=1)
 	@$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds '$(SEEDS)') $(if $(FIRST),--first '$(FIRST)') \
-		$(if $(SEED),--seed '$(SEED)') $(if $(TRACE),--trace)
+		$(if $(SEED),--seed '$(SEED)') $(if $(TRACE),--trace) $(if $(BUGS),--bugs)
 
 fuzz: $(READY) ## Hold the API to its document with generated requests (EXAMPLES=100 for each route and kind)
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/python -m pytest -q tests/fuzz --timeout 0 $(PYTEST_ARGS)

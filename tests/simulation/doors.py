@@ -164,7 +164,7 @@ class Doors:
                 kernel.pause(500_000)
                 raise
             if notes_reading:
-                worker.read_at, worker.is_unconfirmed = read_at - outages.position_lag, False
+                worker.read_at = read_at - outages.position_lag
             if fault is not None:
                 door.after(port, name, fault)
             elif is_send and isinstance(answer, Unknown):
@@ -215,8 +215,8 @@ class _Faults:
         kernel.say(f"FAULT {fault.name} at {port}.{method}")
         waited = self.weather.duration(fault.seconds)
         if fault.error is None and fault.name.startswith("pause"):
-            worker.held_up += waited
             worker.stands_until = kernel.micros + waited
+            worker.pauses.append((kernel.micros, worker.stands_until))
         kernel.pause(waited)
         if fault.error is not None:
             raise fault.error()

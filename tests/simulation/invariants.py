@@ -2,7 +2,8 @@
 
 The names are those of the design's invariants, I1 to I12. Each check looks only at what has just changed, so that
 checking costs little. Where physics sets a limit (an order on the wire, a reading that is already old, a process
-that stands still) the bound is stated beside the check, and is exact.
+that stands still) the bound is stated beside the check. This module hears of everything, and keeps what is small; what
+an invariant has to know for itself is in a module of its own.
 """
 
 from __future__ import annotations
@@ -11,42 +12,27 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from algotrading.domain.audit import AuditKind
-from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
-from algotrading.domain.effects import Decision, SendOrder, Tell
+from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
+from algotrading.domain.effects import Decision, RaiseAlarm, SendOrder
 from algotrading.domain.events import BookRead, DayOver, Event
-from algotrading.domain.limits import LAST_LOOK
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.nse_calendar import NSE_SESSIONS
-from algotrading.domain.orders import BrokerStatus, Leg, Side
-from algotrading.domain.sessions import instant_of, trading_day_of
-from algotrading.domain.strategy import Strategy
+from algotrading.domain.orders import Fill, Leg, Side
+from algotrading.domain.sessions import instant_of
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Execution, MemoryAccount, MemoryExchange, MemoryOrder
 from tests.simulation.faults import SECOND
+from tests.simulation.guarding import Guarding
+from tests.simulation.instants import Instants
 from tests.simulation.kernel import Kernel, Worker
+from tests.simulation.record import Key, Traded, remaining, untrue
+from tests.simulation.sizing import Sizing
+from tests.simulation.switches import Switches
+from tests.simulation.told import Moment, Told
 
-Key = tuple[UUID, date]
-_ZERO = timedelta(0)
-_MICROSECOND = timedelta(microseconds=1)
-_ENTRY_SLACK = timedelta(seconds=20)
-"""From the decision that an entry is in time to its arrival at the exchange: storing, telling the watcher, asking
-the fence, each of which may run into its time-out. Time in which the process stood still comes on top."""
-_MOST_SKEW = timedelta(seconds=5)
-"""How far behind a process's clock can be here, steps included."""
-_LAST_LOOK = LAST_LOOK + timedelta(seconds=1)
-"""An entry leaves within a second of its last look at its owner's will; the request is on its way for another."""
-_STOP_FORGOTTEN = 90 * SECOND
-"""How long a price may stay at the stop of a position, in quiet weather, before something sells."""
 _PROVEN_ABSENT = {IntentState.REFUSED, IntentState.THROTTLED, IntentState.NOT_PLACED}
-_GUARD_LAG = 20 * SECOND
-"""How long after an outage of Redis, PostgreSQL or the watcher a stop may still be missing: the watcher compares
-itself with PostgreSQL every 15 s. All three are alarmed."""
-_LATE_ORDER_LAG = 200 * SECOND
-"""How long a late order's fill may stay unseen in quiet weather: converge looks every minute."""
 _SAY_BOUGHT = {NoticeKind.BOUGHT, NoticeKind.PARTLY_BOUGHT, NoticeKind.LATE_ORDER}
 _SAY_SOLD = {
     NoticeKind.SOLD,
@@ -57,6 +43,8 @@ _SAY_SOLD = {
 }
 _SAY_OPEN = {NoticeKind.UNSETTLED, NoticeKind.OPEN_AT_CLOSE}
 """What an owner must have been told by the end of what was bought, what was sold, and what stayed open."""
+_ALARM_OPEN = {"OldCycleOpen", "OpenAtClose"}
+"""What must have been raised of a cycle that stayed open."""
 _SYSTEM_ONLY = {"running", "unfinished", "to_watch", "begun", "waiting", "stuck", "find_by_email", "replace_all"} | {
     "record_breach",
     "lock_deployment",
@@ -79,42 +67,6 @@ class Violation:
 
 
 @dataclass(slots=True)
-class _Traded:
-    """The exchange's record of one cycle."""
-
-    entries: list[MemoryOrder] = field(default_factory=list)
-    exits: list[MemoryOrder] = field(default_factory=list)
-
-    def bought(self, at: datetime) -> int:
-        return sum(order.filled(at) for order in self.entries)
-
-    def sold(self, at: datetime) -> int:
-        return sum(order.filled(at) for order in self.exits)
-
-    def pending(self, at: datetime) -> bool:
-        """Whether an entry can still buy."""
-        return any(_remaining(order, at) for order in self.entries)
-
-    def rests(self, at: datetime) -> bool:
-        """Whether a stop order waits at the exchange."""
-        return any(order.status(at) is BrokerStatus.WAITING and order.placed_at <= at for order in self.exits)
-
-    def sells(self, at: datetime) -> bool:
-        """Whether an order that sells at once is in the book."""
-        return any(not o.status(at).is_terminal and o.status(at) is not BrokerStatus.WAITING for o in self.exits)
-
-    def may_still_sell(self, at: datetime) -> int:
-        return sum(_remaining(order, at) for order in self.exits)
-
-
-def _remaining(order: MemoryOrder, at: datetime) -> int:
-    """What an order can still execute; one that is on its way into the book can execute all of it."""
-    if order.status(at).is_terminal:
-        return 0
-    return order.ticket.quantity - order.filled(at)
-
-
-@dataclass(slots=True)
 class Inspector:
     """Observer of the exchange, of the ledger's writes, and of whose rows are touched."""
 
@@ -127,9 +79,9 @@ class Inspector:
     sees: Callable[[UUID], bool]
     """Whether some watcher would act on this strategy's stop now."""
     last_outage: Callable[[], int]
+    """When something that guarding depends on was away last; now, while it is."""
     on_update: Callable[[MemoryOrder], None]
     """Hears of every order that changed, as the broker's own order updates do."""
-    """When something that guarding depends on was away last; now, while it is."""
     violations: list[Violation] = field(default_factory=list)
     truth_found: list[float] = field(default_factory=list)
     truth_absent: list[float] = field(default_factory=list)
@@ -137,25 +89,39 @@ class Inspector:
     orders: int = 0
     exchange_closed: bool = False
     """Whether the session has ended."""
-    quiet_since: int | None = None
-    """When the faults ended."""
-    alarms: dict[str, int] = field(default_factory=dict)
+    _alarms: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Which alarms were decided about each cycle."""
+    _emitted: set[str] = field(default_factory=set)
     _owner: dict[str, tuple[Key, Intent]] = field(default_factory=dict)
     _order_of: dict[str, MemoryOrder] = field(default_factory=dict)
-    _traded: dict[Key, _Traded] = field(default_factory=dict)
+    _traded: dict[Key, Traded] = field(default_factory=dict)
     _cycles: dict[Key, Cycle] = field(default_factory=dict)
     _left_at: dict[str, int] = field(default_factory=dict)
     _hand_orders: dict[str, MemoryOrder] = field(default_factory=dict)
     _account_of: dict[str, MemoryAccount] = field(default_factory=dict)
-    _held: set[Key] = field(default_factory=set)
-    _naked_since: dict[Key, int] = field(default_factory=dict)
     _written_at: dict[UUID, dict[str, int]] = field(default_factory=dict)
-    _below_since: dict[Key, int] = field(default_factory=dict)
     _locks: dict[UUID, tuple[Worker, str, datetime]] = field(default_factory=dict)
-    _lowest: dict[str, Decimal] = field(default_factory=dict)
-    _earliest_sell: dict[UUID, datetime] = field(default_factory=dict)
-    _latest_sell: dict[UUID, datetime] = field(default_factory=dict)
-    _highest_stop: dict[UUID, Decimal] = field(default_factory=dict)
+    guarding: Guarding = field(init=False)
+    instants: Instants = field(init=False)
+    switches: Switches = field(init=False)
+    _sizing: Sizing = field(init=False)
+    _told: Told = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.guarding = Guarding(
+            self.kernel,
+            self.exchange,
+            self.database,
+            self.broken,
+            self._traded,
+            self.sees,
+            self.last_outage,
+            self._is_late,
+        )
+        self.instants = Instants(self.kernel, self.database, self.broken, self.entry_grace)
+        self.switches = Switches(self.kernel, self.database, self.broken)
+        self._sizing = Sizing(self.kernel, self.broken)
+        self._told = Told(self.kernel, self.broken)
 
     # --- what it is told --------------------------------------------------------------------------
 
@@ -164,26 +130,9 @@ class Inspector:
         self.violations.append(Violation(name, self.kernel.now(), text))
         self.kernel.say(f"VIOLATION {name}: {text}")
 
-    def planned(self, strategy: Strategy, day: date) -> None:
-        """A version of a strategy was stored: what its orders may be based on from now on."""
-        instrument = self.database.instruments[strategy.plan.exchange, strategy.plan.symbol]
-        hours = NSE_SESSIONS.hours(day, instrument)
-        assert hours is not None
-        at = instant_of(day, hours.effective_exit(strategy.plan.sell_time, strategy.plan.product).at)
-        key = strategy.strategy_id
-        self._earliest_sell[key] = min(at, self._earliest_sell.get(key, at))
-        self._latest_sell[key] = max(at, self._latest_sell.get(key, at))
-        self._highest_stop[key] = max(strategy.plan.stop_loss, self._highest_stop.get(key, strategy.plan.stop_loss))
-
-    def ticked(self, symbol: str, price: Decimal) -> None:
-        """The market moved."""
-        self._lowest[symbol] = min(price, self._lowest.get(symbol, price))
-
-    def counted(self, metric: str, value: int) -> None:
+    def counted(self, metric: str) -> None:
         """A metric was emitted."""
-        self.alarms[metric] = self.alarms.get(metric, 0) + value
-        if metric == "UnconfirmedExit" and self.kernel.current is not None:
-            self.kernel.current.is_unconfirmed = True
+        self._emitted.add(metric)
 
     # --- the exchange's record ----------------------------------------------------------------------
 
@@ -208,13 +157,12 @@ class Inspector:
         if tag in self._order_of:
             self.broken("I1", f"the intent {intent.leg} {intent.attempt} was sent twice")
         cycle = self._cycles[key]
-        if key[1] != trading_day_of(self.kernel.now()):
-            self.broken("I9", f"an order of {key[1]} left on another day")
+        self.instants.order_left(key[1])
         if account.api_key != self.api_key_of[cycle.account_id]:
             self.broken("I11", "an order went to another account than its cycle's")
-        traded = self._traded.setdefault(key, _Traded())
+        traded = self._traded.setdefault(key, Traded())
         if order.ticket.side is Side.BUY:
-            self._check_entry(cycle, intent, order, traded)
+            self._check_entry(cycle, order, traded)
             traded.entries.append(order)
         else:
             self._check_exit(cycle, intent, order, traded)
@@ -226,77 +174,25 @@ class Inspector:
         self.kernel.at(self.kernel.micros_of(execution.at), lambda: self.on_update(order))
         known = self._owner.get(order.ticket.tag)
         if known is not None and order.ticket.side is Side.BUY:
-            self._held.add(known[0])
-            self.kernel.at(self.kernel.micros_of(execution.at), lambda: self.check_guard(known[0]))
-
-    def check_guards(self) -> None:
-        """Everything that is held is guarded."""
-        for key in sorted(self._held):
-            self.check_guard(key)
-
-    def check_guard(self, key: Key) -> None:
-        """I3: what is held is guarded by an armed stop or by a stop order at the exchange, within a second of its
-        fill; or there was an outage, which is alarmed; or it was bought by an order that had been proven absent."""
-        now, traded, cycle = self.kernel.now(), self._traded[key], self.database.cycles[key]
-        held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
-        if held <= 0:
-            if not traded.pending(now):
-                self._held.discard(key)
-            self._naked_since.pop(key, None)
-            return
-        if self.sees(key[0]) or traded.rests(now):
-            self._naked_since.pop(key, None)
-            return
-        if self.kernel.micros - self.last_outage() < _GUARD_LAG:
-            return
-        since = self._naked_since.setdefault(key, self.kernel.micros)
-        if self.kernel.micros - since < SECOND:
-            self.kernel.at(since + SECOND, lambda: self.check_guard(key))
-            return
-        # Neither watcher nor converge can know of it before they look; LateOrder is alarmed then.
-        is_late_order = any(i.leg is Leg.ENTRY and i.clean_reads for i in cycle.intents)
-        if is_late_order and (
-            self.quiet_since is None or self.kernel.micros - max(since, self.quiet_since) < _LATE_ORDER_LAG
-        ):
-            return
-        self.broken("I3", f"{held} {cycle.plan.symbol} of {str(key[0])[:8]} are held unguarded in state {cycle.state}")
+            self.guarding.bought(known[0], self.kernel.micros_of(execution.at))
 
     def changed(self, order: MemoryOrder) -> None:
         """See exchange.Observer. A stop order that is asked to sell at once becomes the exit."""
         self.on_update(order)
         known = self._owner.get(order.ticket.tag)
         if known is not None and known[1].trigger_price is not None and order.ticket.trigger_price is None:
-            self._check_reason(self._cycles[known[0]])
+            self._sizing.arrived(self._account_of[order.order_id], order)
+            self.instants.exit_began(self._cycles[known[0]])
 
-    def _check_entry(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
+    def _check_entry(self, cycle: Cycle, order: MemoryOrder, traded: Traded) -> None:
         now = self.kernel.now()
-        others = sum(other.filled(now) + _remaining(other, now) for other in traded.entries)
+        others = sum(other.filled(now) + remaining(other, now) for other in traded.entries)
         if others:
             self.broken("I1", f"a second live entry: {others} were bought or are on their way already")
         if order.ticket.quantity != cycle.plan.quantity:
             self.broken("I1", f"an entry of {order.ticket.quantity} where {cycle.plan.quantity} were asked for")
-        strategy = self.database.strategies[cycle.strategy_id]
-        lead, held_up = self._leeway()
-        if not strategy.is_running and now - strategy.updated_at > _LAST_LOOK + held_up:
-            self.broken("I7", f"an entry left {now - strategy.updated_at} after its strategy was stopped")
-        self._check_locks(cycle, held_up)
-        if now + lead < intent.due_at:
-            self.broken("I9", f"an entry left {intent.due_at - now} early")
-        first_due = min(i.due_at for i in cycle.intents if i.leg is Leg.ENTRY)
-        latest = first_due + self.entry_grace + _ENTRY_SLACK + _MOST_SKEW + held_up
-        if now > latest:
-            self.broken("I9", f"an entry left {now - first_due} late")
-        latest_sell = self._latest_sell[cycle.strategy_id]
-        if now > latest_sell + _ENTRY_SLACK + _MOST_SKEW + held_up:
-            self.broken("I9", f"an entry left {now - latest_sell} after its time to sell")
-
-    def _check_locks(self, cycle: Cycle, held_up: timedelta) -> None:
-        """After the kill switch no exposure-increasing order leaves. The limit is the entry's last look."""
-        now = self.kernel.now()
-        locks = (self.database.kill_locks.get(cycle.user_id), self.database.deployment_lock)
-        for lock in locks:
-            if lock is not None and now - lock.since > _LAST_LOOK + _MOST_SKEW + held_up:
-                self.broken("I7", f"an entry left {now - lock.since} after the kill switch was pressed")
+        self.switches.entry_left(cycle)
+        self.instants.entry_left(cycle)
 
     def _check_limits(self, cycle: Cycle, written: Intent) -> None:
         """I8, by what was written down in the last minute of true time (less what clocks may differ by), and was not
@@ -323,19 +219,7 @@ class Inspector:
         withdrawn = {i.tag for i in intents if i.state is IntentState.REFUSED and i.sent_at is None}
         return withdrawn | {i.tag for i in intents if i.state is IntentState.THROTTLED}
 
-    def proven_flat(self, user_id: UUID) -> None:
-        """A proof that a user holds nothing was stored: the exchange's record agrees."""
-        now = self.kernel.now()
-        for key, traded in self._traded.items():
-            cycle = self.database.cycles[key]
-            if cycle.user_id != user_id:
-                continue
-            held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
-            # What surfaces later than every evidence window cannot be known of (see the exchange).
-            if held > 0 and not any(i.clean_reads for i in cycle.intents):
-                self.broken("flat", f"proven flat, and {held} {cycle.plan.symbol} of {str(key[0])[:8]} are held")
-
-    def _check_exit(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
+    def _check_exit(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: Traded) -> None:
         now = self.kernel.now()
         bought, sold, more = traded.bought(now), traded.sold(now), traded.may_still_sell(now)
         if sold + more + order.ticket.quantity > bought:
@@ -344,46 +228,8 @@ class Inspector:
                 f"an exit of {order.ticket.quantity} with {bought} bought, {sold} sold, {more} still to be sold",
             )
         if intent.leg is Leg.EXIT:
-            self._check_reading(cycle, order)
-            self._check_reason(cycle)
-
-    def _check_reason(self, cycle: Cycle) -> None:
-        """An exit has begun: not before whatever it says is its reason."""
-        now = self.kernel.now()
-        lead, _ = self._leeway()
-        if cycle.claim is ExitReason.SELL_TIME and now + lead < self._earliest_sell[cycle.strategy_id]:
-            self.broken("I9", f"a timed exit left {self._earliest_sell[cycle.strategy_id] - now} early")
-        if cycle.claim is ExitReason.STOPLOSS:
-            lowest, stop = self._lowest.get(cycle.plan.symbol), self._highest_stop[cycle.strategy_id]
-            if lowest is None or lowest > stop:
-                self.broken("I9", f"an exit at a stop of {stop} with no price below {lowest}")
-
-    def _check_reading(self, cycle: Cycle, order: MemoryOrder) -> None:
-        """Never reverse a position: not even when the trader sells by hand meanwhile. The limit is the reading that
-        the exit was sized by: what the account does after it, nobody can know. An exit that is not sized by its reading
-        is alarmed (decision "a stop outranks a perfect count")."""
-        worker = self.kernel.current
-        if worker is None or worker.read_at is None or worker.is_unconfirmed:
-            return
-        seen = self.kernel.now() - timedelta(microseconds=self.kernel.micros - worker.read_at)
-        net = self._net(self._account_of[order.order_id], order, seen)
-        if net < order.ticket.quantity:
-            self.broken("I6", f"an exit of {order.ticket.quantity} where the broker showed {net}")
-
-    def _net(self, account: MemoryAccount, order: MemoryOrder, at: datetime) -> int:
-        wanted = (order.ticket.exchange, order.ticket.symbol, order.ticket.product)
-        return sum(
-            other.filled(at) * (1 if other.ticket.side is Side.BUY else -1)
-            for other in account.orders
-            if other.placed_at <= at and (other.ticket.exchange, other.ticket.symbol, other.ticket.product) == wanted
-        )
-
-    def _leeway(self) -> tuple[timedelta, timedelta]:
-        """How far the sender's clock was ahead at most, and how long its process stood still."""
-        worker = self.kernel.current
-        if worker is None:
-            return _ZERO, _ZERO
-        return timedelta(microseconds=worker.lead), timedelta(microseconds=worker.held_up)
+            self._sizing.arrived(self._account_of[order.order_id], order)
+            self.instants.exit_began(cycle)
 
     # --- the ledger's writes ------------------------------------------------------------------------
 
@@ -393,6 +239,9 @@ class Inspector:
         key = (cycle.strategy_id, cycle.trading_day)
         before = self._cycles.get(key)
         self._cycles[key] = cycle
+        self._alarms[key] |= {effect.metric for effect in decision.effects if isinstance(effect, RaiseAlarm)}
+        self._sizing.decided(before, decision)
+        self.switches.strategy_stored(cycle.strategy_id)
         known = {} if before is None else {intent.tag: intent for intent in before.intents}
         for intent in cycle.intents:
             old = known.pop(intent.tag, None)
@@ -408,7 +257,7 @@ class Inspector:
         written = next((entry for entry in reversed(self.database.audit) if entry.kind is AuditKind.DECISION), None)
         if written is None or written.data.get("cycle") != cycle:
             self.broken("I10", "a decision was stored without its audit record")
-        self._check_effects(cycle, decision)
+        self._check_effects(before, decision, event)
 
     def _check_outside(self, cycle: Cycle) -> None:
         """What counts as sold by somebody else was: the owner's own sales of the instrument are no less than all that
@@ -455,7 +304,7 @@ class Inspector:
         if new.state is IntentState.DONE and not isinstance(event, DayOver):
             if order is None or not order.status(now).is_terminal:
                 self.broken("I4", f"{new.leg} {new.attempt} became done without the exchange's evidence")
-        elif new.state in _PROVEN_ABSENT and order is not None and order.placed_at <= now and not self._is_late(order):
+        elif new.state in _PROVEN_ABSENT and order is not None and not self._is_late(order):
             self.broken("I4", f"{new.leg} {new.attempt} became {new.state}, and the exchange has it")
         elif new.state is IntentState.ACCEPTED and order is None:
             self.broken("I4", f"{new.leg} {new.attempt} became accepted, and the exchange never had it")
@@ -471,28 +320,16 @@ class Inspector:
     def _is_late(self, order: MemoryOrder) -> bool:
         """Whether it surfaces so long after it left that its absence was proven before."""
         left_at = self._left_at[order.ticket.tag]
-        return self.kernel.micros_of(order.placed_at) - left_at >= self.evidence_window // _MICROSECOND
+        return self.kernel.micros_of(order.placed_at) - left_at >= self.evidence_window // timedelta(microseconds=1)
 
-    def _check_effects(self, cycle: Cycle, decision: Decision) -> None:
-        traded = self._traded.get((cycle.strategy_id, cycle.trading_day))
-        now = self.kernel.now()
-        bought = 0 if traded is None else traded.bought(now)
-        in_time = 0 if traded is None else sum(o.filled(now) for o in traded.entries if not self._is_late(o))
-        sold = 0 if traded is None else traded.sold(now)
+    def _check_effects(self, before: Cycle | None, decision: Decision, event: Event) -> None:
+        cycle, now = decision.cycle, self.kernel.now()
+        traded = self._traded.get((cycle.strategy_id, cycle.trading_day), Traded())
+        in_time = sum(order.filled(now) for order in traded.entries if not self._is_late(order))
+        self._told.decided(decision, Moment(before, cycle, event, traded, in_time, now))
         for effect in decision.effects:
-            if isinstance(effect, Tell):
-                self._check_told(effect, bought, in_time, sold + cycle.closed_outside)
-            elif isinstance(effect, SendOrder) and not any(i.tag == effect.tag for i in cycle.intents):
+            if isinstance(effect, SendOrder) and not any(i.tag == effect.tag for i in cycle.intents):
                 self.broken("I10", "an order is to be sent that is not written down")
-
-    def _check_told(self, tell: Tell, bought: int, in_time: int, gone: int) -> None:
-        """Nothing is announced that the exchange does not confirm."""
-        if tell.kind == "bought" and bought == 0:
-            self.broken("told", f"the owner was told of a buy that did not happen: {tell.text}")
-        elif tell.kind == "sold" and gone < bought:
-            self.broken("told", f"the owner was told of a sale, and {bought - gone} are held: {tell.text}")
-        elif tell.kind in {"entry_missed", "entry_unfilled", "entry_skipped", "entry_refused"} and in_time:
-            self.broken("told", f"the owner was told that nothing was bought, and {in_time} were: {tell.text}")
 
     # --- tenants ------------------------------------------------------------------------------------
 
@@ -507,26 +344,6 @@ class Inspector:
                 self.broken("I11", f"{worker.name} touched another user's rows in {port}.{method}")
 
     # --- the end ------------------------------------------------------------------------------------
-
-    def check_stops(self) -> None:
-        """In quiet weather: no position stays below its stop without being sold."""
-        if self.exchange_closed:
-            return
-        now = self.kernel.now()
-        for key in sorted(self._held):
-            cycle, traded = self.database.cycles[key], self._traded[key]
-            held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
-            price = self.exchange.prices[f"{cycle.plan.exchange}:{cycle.plan.symbol}"]
-            # An exit without an answer is waited for until the book has spoken (decision "an exit whose sender died").
-            leaving = traded.sells(now) or any(i.state.is_open and not i.rests for i in cycle.intents)
-            if held <= 0 or price > cycle.plan.stop_loss or leaving:
-                self._below_since.pop(key, None)
-                continue
-            since = self._below_since.setdefault(key, self.kernel.micros)
-            if self.kernel.micros - since > _STOP_FORGOTTEN:
-                seconds = (self.kernel.micros - since) // SECOND
-                self.broken("I3", f"{cycle.plan.symbol} of {str(key[0])[:8]} is below its stop for {seconds} s")
-                self._below_since[key] = self.kernel.micros
 
     def locked(self, strategy_id: UUID, token: str, until: datetime) -> None:
         """A worker got a strategy's lock: nobody else may hold it."""
@@ -557,21 +374,16 @@ class Inspector:
         told: dict[UUID | None, set[str]] = defaultdict(set)
         for notice in self.database.notices:
             told[notice.strategy_id].add(notice.kind)
+        stored: dict[UUID, list[Fill]] = defaultdict(list)
+        for strategy_id, fill in self.database.fills.values():
+            stored[strategy_id].append(fill)
         for key, cycle in sorted(self.database.cycles.items()):
             bought, sold = self.bought_and_sold(key)
             name = f"{cycle.plan.symbol} of {str(key[0])[:8]}"
             if cycle.state is CycleState.FAILED and self._ended_open(cycle, told[key[0]]):
                 continue
-            if (cycle.bought, cycle.sold) != (bought, sold):
-                ledger = f"{cycle.bought} bought and {cycle.sold} sold"
-                self.broken("truth", f"{name}: the ledger says {ledger}, the exchange {bought} and {sold}")
-            stored = sum(
-                fill.quantity if self._order_id_side(fill.broker_order_id) is Side.BUY else 0
-                for owner, fill in self.database.fills.values()
-                if owner == key[0]
-            )
-            if stored != bought:
-                self.broken("truth", f"{name}: the stored trades add up to {stored} bought, the exchange's to {bought}")
+            for difference in untrue(cycle, self._traded.get(key, Traded()), stored[key[0]], self.kernel.now()):
+                self.broken("truth", f"{name}: {difference}")
             if not cycle.is_settled:
                 self.broken("rest", f"{name} is not settled: {cycle.state}, {_states(cycle)}, wanted {cycle.wanted}")
             elif cycle.open_quantity:
@@ -595,13 +407,8 @@ class Inspector:
 
     def _ended_open(self, cycle: Cycle, told: set[str]) -> bool:
         """Whether the session closed over the cycle, which was said to everybody whom it concerns."""
-        is_alarmed = any(name in self.alarms for name in ("OldCycleOpen", "PositionLeftOpen"))
+        is_alarmed = bool(self._alarms[cycle.strategy_id, cycle.trading_day] & _ALARM_OPEN & self._emitted)
         return self.exchange_closed and is_alarmed and bool(told & _SAY_OPEN) and cycle.is_settled
-
-    def _order_id_side(self, order_id: str) -> Side | None:
-        account = self._account_of.get(order_id)
-        orders = [] if account is None else account.orders
-        return next((order.ticket.side for order in orders if order.order_id == order_id), None)
 
     def _check_entries_happened(self, day: date) -> None:
         now = self.kernel.now()

@@ -30,14 +30,14 @@ class Worker:
         "dead",
         "generation",
         "greenlet",
-        "held_up",
-        "is_unconfirmed",
         "lead",
         "name",
         "on_end",
+        "pauses",
         "read_at",
         "skew",
         "stands_until",
+        "steps",
         "tenant",
     )
 
@@ -52,16 +52,24 @@ class Worker:
         self.dead = False
         self.generation = 0
         """Grows with every wait: an event made for an earlier one is stale."""
-        self.held_up = 0
-        """Microseconds that injected pauses have taken from it."""
+        self.pauses: list[tuple[int, int]] = []
+        """From when until when injected pauses held it up."""
+        self.steps: list[tuple[int, int]] = []
+        """When its clock was set, and by how much."""
         self.stands_until = 0
         """An injected pause stops its whole process until then, not only the thread that works."""
         self.read_at: int | None = None
-        """Of which time its last reading of what the broker holds was."""
-        self.is_unconfirmed = False
-        """Whether it has said since that it sells without such a reading."""
+        """Of which time its last reading of what the broker holds was; None once it has decided since."""
         self.greenlet: greenlet | None = None
         self.on_end: Callable[[BaseException | None], None] | None = None
+
+    def stood_still(self, since: int = 0) -> int:
+        """For how many microseconds injected pauses have held it up since then."""
+        return sum(max(0, until - max(begun, since)) for begun, until in self.pauses)
+
+    def set_back(self, since: int) -> int:
+        """By how many microseconds its clock was set back since then."""
+        return sum(-step for at, step in self.steps if at >= since and step < 0)
 
 
 _Timer = Callable[[], None]
@@ -156,6 +164,7 @@ class Kernel:
     def step_clock(self, worker: Worker, micros: int) -> None:
         """Correct a worker's clock. One that waits for an instant looks at its clock again within half a second."""
         worker.skew += micros
+        worker.steps.append((self.micros, micros))
         worker.lead = max(worker.lead, worker.skew)
         heappush(self._heap, (self.micros + self.random.randrange(500_000), self._tie(), worker, worker.generation))
 

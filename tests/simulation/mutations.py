@@ -6,8 +6,9 @@ context, and names the invariants that may notice it and the number of seeds wit
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -15,18 +16,22 @@ from unittest.mock import patch
 
 from algotrading.domain import decide as decide_module
 from algotrading.domain import end_of_day as end_of_day_module
+from algotrading.domain import observe as observe_module
 from algotrading.domain import protect as protect_module
 from algotrading.domain import settle as settle_module
+from algotrading.domain import tell as tell_module
 from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, Intent, IntentState
-from algotrading.domain.effects import Decision, Tell
+from algotrading.domain.effects import Decision, RaiseAlarm, Tell
 from algotrading.domain.events import Answered, EntryDue, ExitDue
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.limits import Locks
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.orders import Accepted, Leg, Refused, Unknown
+from algotrading.domain.orders import Accepted, Leg, Refused, Side, Unknown
 from algotrading.domain.policy import Policy
-from algotrading.services import send_orders
+from algotrading.services import broker_sessions as broker_sessions_module
+from algotrading.services import kill_switch as kill_switch_module
+from algotrading.services import read_broker, send_orders
 from algotrading.services import worker as worker_module
 from algotrading.services.broker_line import BrokerLine
 from algotrading.services.broker_sessions import BrokerSessions
@@ -38,8 +43,11 @@ from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.worker import Worker
 from fargate_listener.stop_guard import StopGuard
 from tests.fakes import audit, risks
+from tests.fakes.cloud import MemoryVault
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
+from tests.simulation.day import simulate_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,18 @@ def _mutation(
         return apply
 
     return register
+
+
+def try_out(mutation: Mutation) -> tuple[int | None, set[str]]:
+    """How many seeds, from 0 on, it takes until one of its invariants has noticed the bug, or None where none has; and
+    all that were violated by then."""
+    violated: set[str] = set()
+    with mutation.applied():
+        for seed in range(mutation.within):
+            violated |= {violation.name for _, violation in simulate_day(seed, rates=mutation.rates).violations}
+            if violated & mutation.noticed_by:
+                return seed + 1, violated
+    return None, violated
 
 
 def _wrapped(owner: Any, name: str, around: Callable[..., Any]) -> AbstractContextManager[object]:
@@ -123,6 +143,23 @@ def _fills_counted_twice() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "observe", observe)
 
 
+@_mutation("the trades of sales are not stored", "truth", 20)
+def _sales_not_stored() -> AbstractContextManager[object]:
+    def add(original: Any, ledger: MemoryLedger, cycle: Cycle, reading: Any) -> None:
+        bought = tuple(intent for intent in cycle.intents if intent.leg is Leg.ENTRY)
+        original(ledger, replace(cycle, intents=bought), reading)
+
+    return _wrapped(MemoryLedger, "_add_fills", add)
+
+
+@_mutation("what was paid for an order counts as the price of a share", "truth", 20)
+def _value_for_price() -> AbstractContextManager[object]:
+    def average(original: Any, executed: Any, rows: Any) -> Any:
+        return original(executed, rows) * sum(fill.quantity for fill in executed)
+
+    return _wrapped(observe_module, "_average", average)
+
+
 @_mutation("an order that surfaces after it was proven absent is left alone", "I3 rest truth", 200)
 def _late_arrivals_ignored() -> AbstractContextManager[object]:
     def neutralise(_original: Any, cycle: Cycle) -> Decision:
@@ -163,27 +200,78 @@ def _sale_not_told() -> AbstractContextManager[object]:
     return _silenced(settle_module, "_end")
 
 
-@_mutation("a day ends with something open, and its owner is not told", "rest", 150)
+@_mutation("the owner is told of as many as were asked for, where the buy was filled by half", "told", 40)
+def _asked_told_as_bought() -> AbstractContextManager[object]:
+    def bought(original: Any, cycle: Cycle) -> Tell:
+        filled = next(i for i in cycle.intents if i.leg is Leg.ENTRY and i.filled)
+        whole = replace(filled, filled=cycle.plan.quantity)
+        return original(replace(cycle, intents=(whole,)))  # type: ignore[no-any-return]
+
+    return _wrapped(settle_module, "bought", bought)
+
+
+@_mutation("what is partly sold is told as partly bought, and the other way round", "told", 60)
+def _partly_told_the_wrong_way_round() -> AbstractContextManager[object]:
+    other = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
+
+    def partly(original: Any, cycle: Cycle, intent: Intent) -> Tell:
+        return original(cycle, replace(intent, side=other[intent.side]))  # type: ignore[no-any-return]
+
+    return _wrapped(tell_module, "_partly", partly)
+
+
+@_mutation("an order without an answer is told to have never been placed", "told", 20)
+def _absence_told_at_once() -> AbstractContextManager[object]:
+    def unknown(_original: Any, cycle: Cycle, intent: Intent) -> Tell:
+        word = tell_module._verb(intent)
+        text = f"{cycle.plan.symbol}: the broker's order book proves that the {word} was never placed."
+        return Tell(NoticeKind.ORDER_NOT_PLACED, text)
+
+    return _wrapped(tell_module, "unknown", unknown)
+
+
+@_mutation("a day ends with something open, and its owner is not told", "rest", 250)
 @contextmanager
 def _open_end_not_told() -> Iterator[None]:
     with _silenced(end_of_day_module, "_close"), _silenced(end_of_day_module, "_say_what_is_open"):
         yield
 
 
+@_mutation("a day ends with something open, and nobody is alarmed", "rest", 250)
+@contextmanager
+def _open_end_not_alarmed() -> Iterator[None]:
+    def quietly(original: Any, *args: Any) -> Decision:
+        decision: Decision = original(*args)
+        return replace(decision, effects=tuple(e for e in decision.effects if not isinstance(e, RaiseAlarm)))
+
+    with (
+        _wrapped(end_of_day_module, "_close", quietly),
+        _wrapped(end_of_day_module, "_say_what_is_open", quietly),
+    ):
+        yield
+
+
 # --- who may write and send -------------------------------------------------------------------------
 
 
-@_mutation("nobody is fenced off: neither by the epoch nor by the intents' unique key", "I1 I2 I4 I10 truth", 60)
-@contextmanager
-def _no_fence() -> Iterator[None]:
+def _any_epoch() -> AbstractContextManager[object]:
     def check(original: Any, ledger: MemoryLedger, cycle: Cycle) -> Any:
         stored = ledger.database.cycles[cycle.strategy_id, cycle.trading_day]
         return original(ledger, replace(cycle, epoch=stored.epoch))
 
-    with (
-        _wrapped(MemoryLedger, "check", check),
-        patch.object(MemoryLedger, "_refuse_foreign_intents", lambda *_: None),
-    ):
+    return _wrapped(MemoryLedger, "check", check)
+
+
+@_mutation("nobody is fenced off by the epoch", "I4 outside truth", 60)
+def _no_epoch() -> AbstractContextManager[object]:
+    return _any_epoch()
+
+
+@_mutation("nobody is fenced off: neither by the epoch nor by the intents' unique key", "I1 I2", 60)
+@contextmanager
+def _no_fence() -> Iterator[None]:
+    # Of the key alone nothing shows: whom it would stop, the epoch has stopped. Without both, orders are doubled.
+    with _any_epoch(), patch.object(MemoryLedger, "_refuse_foreign_intents", lambda *_: None):
         yield
 
 
@@ -261,7 +349,21 @@ def _exit_sized_from_the_request() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "_claim_exit", claim)
 
 
-@_mutation("an exit does not ask the broker what is held", "I6", 200)
+@_mutation("an exit does not ask the broker what is held", "I6", 20)
+def _exit_does_not_ask() -> AbstractContextManager[object]:
+    return patch.object(read_broker, "ask_held", lambda errand: errand.cycle.open_quantity)
+
+
+@_mutation("a stop order is turned though the broker shows less than it sells", "I6", 200)
+def _stop_turned_over_a_sale() -> AbstractContextManager[object]:
+    def leave(original: Any, cycle: Cycle, stops: tuple[Intent, ...], event: ExitDue, policy: Policy) -> Decision:
+        held = None if event.held is None else max(event.held, stops[-1].quantity)
+        return original(cycle, stops, replace(event, held=held), policy)  # type: ignore[no-any-return]
+
+    return _wrapped(decide_module, "_leave_by_stop", leave)
+
+
+@_mutation("an exit asks the broker what is held, and sells what our record says all the same", "I6", 200)
 def _exit_ignores_the_position() -> AbstractContextManager[object]:
     def claim(original: Any, cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
         return original(cycle, replace(event, held=cycle.open_quantity), policy)  # type: ignore[no-any-return]
@@ -336,6 +438,16 @@ def _released_early() -> AbstractContextManager[object]:
     return _wrapped(send_orders, "send", send)
 
 
+@_mutation("an entry is due when its message arrives", "I9", 20)
+@contextmanager
+def _due_on_arrival() -> Iterator[None]:
+    def enter(original: Any, cycle: Cycle, event: EntryDue, policy: Policy) -> Decision:
+        return original(cycle, replace(event, due=event.now), policy)  # type: ignore[no-any-return]
+
+    with _wrapped(decide_module, "_enter", enter), patch.object(Worker, "wait", lambda *_: None):
+        yield
+
+
 @_mutation("an entry is sent however late it is", "I9", 150)
 def _grace_ignored() -> AbstractContextManager[object]:
     def decided(original: Any, cycle: Cycle, event: Any, policy: Policy) -> Decision:
@@ -384,6 +496,29 @@ def _kill_switch_ignored() -> AbstractContextManager[object]:
     return patch.object(Locks, "breach", lambda _: None)
 
 
+@_mutation("entries see a kill switch six seconds after it was stored", "I7", 60)
+@contextmanager
+def _lock_seen_late() -> Iterator[None]:
+    def behind(original: Any, ledger: Any, *args: Any, **more: Any) -> Any:
+        database, now = ledger.database, ledger._inspector.kernel.now()
+        stored = database.kill_locks
+        database.kill_locks = {user: lock for user, lock in stored.items() if now - lock.since > timedelta(seconds=6)}
+        try:
+            return original(ledger, *args, **more)
+        finally:
+            database.kill_locks = stored
+
+    with ExitStack() as stack:
+        for name in ("check", "gate", "save"):
+            stack.enter_context(_wrapped(MemoryLedger, name, behind))
+        yield
+
+
+@_mutation("the kill switch answers before the last entry has left", "I7", 250)
+def _answered_too_soon() -> AbstractContextManager[object]:
+    return patch.object(kill_switch_module, "SETTLING", timedelta(0))
+
+
 @_mutation("the kill switch says flat when it has asked for the sales", "flat", 200)
 def _flat_not_verified() -> AbstractContextManager[object]:
     def flatten(original: Any, switch: KillSwitch, user_id: Any, asked: str, **more: Any) -> Any:
@@ -392,6 +527,30 @@ def _flat_not_verified() -> AbstractContextManager[object]:
         return found
 
     return _wrapped(KillSwitch, "_flatten", flatten)
+
+
+# --- secrets ----------------------------------------------------------------------------------------
+
+
+@_mutation("whoever logs in to the broker logs the token, too", "I12", 20)
+def _token_logged() -> AbstractContextManager[object]:
+    def log_in(original: Any, sessions: BrokerSessions, account: Any) -> Any:
+        token = sessions.vault.unseal(account.user_id, {"access_token": account.access_token})["access_token"]
+        logging.getLogger(broker_sessions_module.__name__).info("a session with %s", token)
+        return original(sessions, account)
+
+    return _wrapped(BrokerSessions, "_log_in", log_in)
+
+
+@_mutation("what is recorded of a user's risk holds the broker's token", "I12", 20)
+def _token_in_a_row() -> AbstractContextManager[object]:
+    def record(original: Any, store: MemoryRisks, user_id: Any, kind: str, text: str, now: Any) -> None:
+        accounts = store._database.broker_accounts.values()
+        sealed = next(each.access_token for each in accounts if each.user_id == user_id and each.access_token)
+        token = MemoryVault().unseal(user_id, {"access_token": sealed})["access_token"]
+        original(store, user_id, kind, f"{text} ({token})", now)
+
+    return _wrapped(MemoryRisks, "_record", record)
 
 
 # --- repair and the watcher -------------------------------------------------------------------------

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.day import simulate_day
-from tests.simulation.mutations import MUTATIONS
+from tests.simulation.mutations import MUTATIONS, try_out
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "simulation.md"
 _ROW = re.compile(r"^\| (?P<what>.+) \| (?P<noticed_by>[^|]+) \| (?P<needed>\d+) of (?P<within>\d+) \|$", re.MULTILINE)
@@ -18,15 +17,10 @@ _ROW = re.compile(r"^\| (?P<what>.+) \| (?P<noticed_by>[^|]+) \| (?P<needed>\d+)
 @pytest.mark.parametrize("name", sorted(MUTATIONS))
 def test_a_deliberate_bug_is_noticed(name: str) -> None:
     mutation = MUTATIONS[name]
-    noticed: set[str] = set()
 
-    with mutation.applied():
-        for seed in range(mutation.within):
-            noticed |= {violation.name for _, violation in simulate_day(seed, rates=mutation.rates).violations}
-            if noticed & mutation.noticed_by:
-                break
+    needed, violated = try_out(mutation)
 
-    assert noticed & mutation.noticed_by, f"{mutation.what}: {sorted(noticed)} within {mutation.within} seeds"
+    assert needed is not None, f"{mutation.what}: {sorted(violated)} within {mutation.within} seeds"
 
 
 def test_there_are_enough_of_them() -> None:

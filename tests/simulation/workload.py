@@ -39,6 +39,10 @@ _SESSION = timedelta(hours=6, minutes=15)
 _LAST_HOURS = 0.08
 _DAYS_WITH_SECOND_ACCOUNTS = 0.4
 _NEXT_DAY = TRADING_DAY + timedelta(days=1)
+_KILLS_BEFORE_A_BUY = 0.03
+"""Of strategies: pressed in the last seconds before its buy, when an entry may have had its last look already."""
+_HAND_SALES_BEFORE_AN_EXIT = 0.05
+"""Of strategies: sold by hand in the last seconds before its time to sell."""
 _MORNING = 4
 """Runs of converge on it."""
 
@@ -99,6 +103,8 @@ class Workload:
         """The second account of those who have one."""
         self._choice = Random()
         """Decides about those alone, so that a day on which nobody has a second account is what it always was."""
+        self._haste = Random()
+        """Decides about what owners do in the last seconds before an order leaves, alone for the same reason."""
         self._drift: dict[str, float] = {}
         self._symbols = sorted(world.prices)
 
@@ -112,9 +118,9 @@ class Workload:
         self._some_open_a_second_account()
         world.start_watcher()
         for ten_seconds in range(shape.ends * 6):
-            self.kernel.at(ten_seconds * 10 * SECOND, world.inspector.check_guards)
+            self.kernel.at(ten_seconds * 10 * SECOND, world.inspector.guarding.check_all)
             if ten_seconds >= shape.faults_end * 6:
-                self.kernel.at(ten_seconds * 10 * SECOND, world.inspector.check_stops)
+                self.kernel.at(ten_seconds * 10 * SECOND, self._check_stops)
         for minute in range(shape.ends):
             self.kernel.at(minute * MINUTE, world.alarm_clock.ring_minute)
             self.kernel.at(minute * MINUTE, world.every_minute.fire)
@@ -132,11 +138,15 @@ class Workload:
             self._operator_stops_everybody()
         self._plan_windows()
 
+    def _check_stops(self) -> None:
+        if not self.world.exchange.is_closed:
+            self.world.inspector.guarding.check_stops()
+
     def calm_down(self) -> None:
         """The faults are over: every server is back, everybody has logged in again."""
         world = self.world
         world.weather.is_over = True
-        world.inspector.quiet_since = self.kernel.micros
+        world.inspector.guarding.quiet_since = self.kernel.micros
         world.doors.end_faults()
         world.postgres_down = world.reads_hang = False
         world.exchange.is_down = False
@@ -198,6 +208,7 @@ class Workload:
     def _some_open_a_second_account(self) -> None:
         """On some days every other trader has two."""
         self._choice = Random(self.traders[0].int)
+        self._haste = Random(self.traders[0].int + 1)
         if self._choice.random() >= _DAYS_WITH_SECOND_ACCOUNTS:
             return
         for trader in self.traders[::2]:
@@ -222,14 +233,14 @@ class Workload:
             )
             self._at_random("limits", trader, lambda: world.risks.set_limits(trader, limits, world.clock.now()), 2)
         if random.random() < 0.08:
-            self._at_random("kill", trader, lambda: world.kill_switch.kill(trader, "enough"))
+            self._at_random("kill", trader, lambda: world.kill(trader))
             for _ in range(2):
                 self._at_random("release", trader, lambda: world.kill_switch.release(trader))
 
     def _operator_stops_everybody(self) -> None:
         operator, begin = self.world.operator, self.random.randrange(self.shape.faults_end * MINUTE)
         end = begin + self.random.randrange(5 * MINUTE)
-        self._operate("kill", begin, lambda: operator.kill(by="the operator", reason="a drill"))
+        self._operate("kill", begin, self.world.kill_everybody)
         self._operate("release", end, lambda: operator.release(by="the operator"))
 
     def _operate(self, name: str, at: int, command: Callable[[], object]) -> None:
@@ -276,6 +287,11 @@ class Workload:
         starts_at = self.kernel.micros + (random.randrange(3 * MINUTE) if late else random.randrange(20 * SECOND))
         for attempt in range(3):  # an owner who hears of an error tries again
             self.kernel.at(starts_at + attempt * 15 * SECOND, lambda: self._start(trader, name))
+        if self._haste.random() < _KILLS_BEFORE_A_BUY:
+            self._kill_just_before_the_buy(trader, plan)
+        if self._haste.random() < _HAND_SALES_BEFORE_AN_EXIT:
+            at = self.kernel.micros_of(instant_of(TRADING_DAY, plan.sell_time)) - self._haste.randrange(4 * SECOND)
+            self.kernel.at(at, lambda: self._trade_by_hand(trader, plan, sells_all=True))
         if trader in self._second:
             self._may_be_moved(trader, name)
         for share, command in (
@@ -289,6 +305,18 @@ class Workload:
             for _ in range(2):
                 if random.random() < share:
                     self.kernel.at(random.randrange(self.kernel.micros, self.shape.faults_end * MINUTE), command)
+
+    def _kill_just_before_the_buy(self, trader: UUID, plan: Plan) -> None:
+        world = self.world
+        at = self.kernel.micros_of(instant_of(TRADING_DAY, plan.buy_time)) - self._haste.randrange(4 * SECOND)
+        if at <= self.kernel.micros:
+            return
+        self.kernel.at(at, lambda: self._api("kill", trader, lambda: world.kill(trader)))
+        for minutes in (1, 2):
+            self.kernel.at(
+                at + minutes * MINUTE,
+                lambda: self._api("release", trader, lambda: world.kill_switch.release(trader)),
+            )
 
     def _may_be_moved(self, trader: UUID, strategy_id: UUID) -> None:
         """Into the other account: at once, so that both are traded in, or in the middle of whatever it does."""
@@ -329,10 +357,11 @@ class Workload:
                 plan = replace(plan, quantity=random.choice((1, 3, 10)), symbol=random.choice(self._symbols))
         self.world.manager.update(trader, strategy_id, PlanDraft(plan))
 
-    def _trade_by_hand(self, trader: UUID, plan: Plan) -> None:
-        """In the broker's own app: the trader's orders, which are no business of ours, in the very same symbol."""
+    def _trade_by_hand(self, trader: UUID, plan: Plan, *, sells_all: bool = False) -> None:
+        """In the broker's own app: the trader's orders, which are no business of ours, in the very same symbol. With
+        `sells_all` everything that the account holds of it, if anything."""
         world, now = self.world, self.kernel.now()
-        if world.exchange.is_down:
+        if world.exchange.is_down or world.exchange.is_closed:
             return
         account_id = first_account_of(trader)
         if trader in self._second:
@@ -343,10 +372,13 @@ class Workload:
             for order in account.orders
             if (order.ticket.symbol, order.ticket.product) == (plan.symbol, plan.product)
         )
-        sells = held > 0 and self.random.random() < 0.7
+        if sells_all and held <= 0:
+            return
+        sells = sells_all or (held > 0 and self.random.random() < 0.7)
         # More than any strategy buys: bought by hand in the seconds in which a strategy's own buy is of unknown fate,
         # just as many could not be told from it (domain.decide says so), nor what makes up for a partial fill.
         quantity = self.random.choice((held, max(1, held // 2))) if sells else self.random.choice((80, 97))
+        quantity = held if sells_all else quantity
         ticket = OrderTicket(
             "NSE", plan.symbol, Side.SELL if sells else Side.BUY, quantity, plan.product, "", OrderType.MARKET
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.events import Event
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.limits import Lock, Locks
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.order_updates import OrderUpdate
 from algotrading.domain.orders import OrderTicket
@@ -112,15 +113,19 @@ class _Strategies(MemoryStrategies):
 
     def add(self, strategy: Strategy) -> None:
         super().add(strategy)
-        self._inspector.planned(strategy, self._day)
+        self._stored(strategy)
 
     def save(self, strategy: Strategy, *, expected_version: int) -> None:
         super().save(strategy, expected_version=expected_version)
-        self._inspector.planned(strategy, self._day)
+        self._stored(strategy)
+
+    def _stored(self, strategy: Strategy) -> None:
+        self._inspector.instants.planned(strategy, self._day)
+        self._inspector.switches.strategy_stored(strategy.strategy_id)
 
 
 class _Risks(MemoryRisks):
-    """Tells the inspector what was proven."""
+    """Tells the inspector what was proven, and which switches are on."""
 
     def __init__(self, database: MemoryDatabase, inspector: Inspector) -> None:
         super().__init__(database)
@@ -128,7 +133,26 @@ class _Risks(MemoryRisks):
 
     def record_flat(self, user_id: UUID, proof: FlatProof) -> None:
         super().record_flat(user_id, proof)
-        self._inspector.proven_flat(user_id)
+        self._inspector.guarding.proven_flat(user_id)
+
+    def lock(self, user_id: UUID, *, by: str, reason: str | None, now: datetime) -> Lock:
+        lock = super().lock(user_id, by=by, reason=reason, now=now)
+        self._inspector.switches.locked(user_id)
+        return lock
+
+    def release(self, user_id: UUID, now: datetime) -> Locks:
+        locks = super().release(user_id, now)
+        self._inspector.switches.released(user_id)
+        return locks
+
+    def lock_deployment(self, *, by: str, reason: str | None, now: datetime) -> Lock:
+        lock = super().lock_deployment(by=by, reason=reason, now=now)
+        self._inspector.switches.locked(None)
+        return lock
+
+    def release_deployment(self, *, by: str, now: datetime) -> None:
+        super().release_deployment(by=by, now=now)
+        self._inspector.switches.released(None)
 
 
 class _Meter(MemoryMeter):
@@ -139,7 +163,8 @@ class _Meter(MemoryMeter):
         self._inspector = inspector
 
     def count(self, metric: str, value: int = 1) -> None:
-        self._inspector.counted(metric, value)
+        if value:
+            self._inspector.counted(metric)
 
     def milliseconds(self, metric: str, value: float) -> None:
         """Durations are measured elsewhere."""
@@ -172,6 +197,19 @@ class _Accounts(MemoryBrokerAccounts):
     def mark_refused(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
         super().mark_refused(user_id, account_id, token_at=token_at, now=now)
         self._world.check_mark(user_id, account_id)
+
+
+class _Queue(SimulatedQueue):
+    """Its messages are searched for secrets."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.kernel)
+        self._world = world
+
+    def send(self, command: OrderCommand, lane: Lane) -> None:
+        """See ports.OrderQueue."""
+        super().send(command, lane)
+        self._world.check_secrets(command.model_dump_json(), "a message of the queue")
 
 
 class _Runtime(MemoryRuntime):
@@ -298,7 +336,7 @@ class World:
         self.exchange.observer = self.inspector
         self.doors = Doors(kernel, weather, self, self.inspector)
         self.memory_runtime = _Runtime(self, kernel)
-        self.memory_queue = SimulatedQueue(kernel)
+        self.memory_queue = _Queue(self)
         self.memory_schedules = MemorySchedules()
         self.memory_accounts = _Accounts(self)
         self.memory_named = MemoryNamedAccounts(self.database)
@@ -399,15 +437,31 @@ class World:
                 inspector=self.inspector,
             )
         self.alarm_clock = AlarmClock(kernel, weather, self.memory_schedules, self.trigger, self.inspector)
-        self.every_minute = EveryMinute(kernel, weather, self.converge.run, self.inspector)
+        self.every_minute = EveryMinute(kernel, weather, self.run_converge, self.inspector)
 
     def handle(self, command: OrderCommand) -> object:
         """What both executors do with a message."""
         return self.executor.handle(command)
 
+    def run_converge(self) -> None:
+        """The minute's run."""
+        begun = self.kernel.micros
+        if not self.converge.run().failures:
+            self.inspector.guarding.converged(begun)
+
     def new_id(self) -> UUID:
         """As uuid4, from the day's own randomness."""
         return UUID(int=self.kernel.random.getrandbits(128), version=4)
+
+    def kill(self, user_id: UUID) -> None:
+        """A trader presses the kill switch, and is answered."""
+        self.kill_switch.kill(user_id, "enough")
+        self.inspector.switches.answered(user_id)
+
+    def kill_everybody(self) -> None:
+        """The operator does."""
+        self.operator.kill(by="the operator", reason="a drill")
+        self.inspector.switches.answered(None)
 
     # --- traders ------------------------------------------------------------------------------------
 
@@ -492,10 +546,13 @@ class World:
                 self.inspector.broken("I12", f"{place} holds a secret: {text[:80]}")
 
     def check_stored_secrets(self) -> None:
-        """The same for everything that is stored."""
-        database = self.database
-        for table in ("broker_accounts", "cycles", "logs", "audit", "notices", "strategies"):
-            self.check_secrets(repr(getattr(database, table)), f"the table {table}")
+        """The same for everything that is stored: every table, Redis, schedules, and what owners were sent. What
+        passes through the queue is looked at as it is sent."""
+        postgres = {f"the table {each.name}": getattr(self.database, each.name) for each in fields(self.database)}
+        redis = {f"{name} in Redis": value for name, value in vars(self.memory_runtime).items() if name != "_world"}
+        others = {"a schedule": self.memory_schedules, "a message that was sent": self.memory_notifier}
+        for place, rows in {**postgres, **redis, **others}.items():
+            self.check_secrets(repr(rows), place)
 
     def is_at_rest(self) -> bool:
         """Whether nothing is left to happen: no message, no worker, no open order, no time of a plan still to come."""
@@ -517,7 +574,7 @@ class World:
         self.prices[symbol] = paise
         price = rupees(paise)
         self.exchange.set_price(symbol, price)
-        self.inspector.ticked(symbol, price)
+        self.inspector.instants.ticked(symbol, price)
         token = self.tokens[symbol]
         for watcher in self.watchers:
             self.kernel.after(self.weather.duration((0.002, 0.08)), lambda w=watcher: w.tick(token, paise))  # type: ignore[misc]

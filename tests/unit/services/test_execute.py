@@ -469,6 +469,16 @@ class TestRedisAway:
         assert cycle.state is CycleState.LONG
         assert len(world.sent(Side.BUY)) == 1
 
+    def test_an_entry_that_is_tried_again_before_its_instant_waits_for_it(self, world: TradingWorld) -> None:
+        strategy = world.add_running()
+        executor = world.make_executor(_TakesRedisAway(world.ledger, world, saves=2))
+
+        cycle = executor.handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
+
+        assert cycle is not None
+        assert [intent.created_at < world.at(time(9, 30)) for intent in cycle.intents] == [True, True]
+        assert cycle.intents[1].sent_at == world.at(time(9, 30))
+
     def test_an_exit_goes_on(self, world: TradingWorld) -> None:
         strategy = world.add_running()
         world.buy(strategy)

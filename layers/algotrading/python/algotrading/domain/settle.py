@@ -70,12 +70,14 @@ def after_failure(
     failures = sum(1 for entry in entries if entry.failed_proven)
     if not retryable or failures >= policy.attempts:
         return _give_up(cycle, failures, message)
-    pause = _pause_before_entry(entries, policy)
-    leaves_at = now + timedelta(seconds=pause)
-    if leaves_at <= min(entry.due_at for entry in entries) + policy.entry_grace:
+    pause, asked_for = _pause_before_entry(entries, policy), min(entry.due_at for entry in entries)
+    # An attempt that failed before its instant, as while Redis is away, is followed by none that leaves before it.
+    due = max(now, asked_for)
+    leaves_at = max(due, now + timedelta(seconds=pause))
+    if leaves_at <= asked_for + policy.entry_grace:
         if until is not None and leaves_at > until:
             return Decision(cycle)
-        return with_order(cycle, Leg.ENTRY, cycle.plan.quantity, now=now, due=now, pause=pause)
+        return with_order(cycle, Leg.ENTRY, cycle.plan.quantity, now=now, due=due, pause=pause)
     return miss(cycle, NoticeKind.ENTRY_MISSED, f"the buy was not placed and its time is over: {message}")
 
 
