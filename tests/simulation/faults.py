@@ -104,6 +104,7 @@ ORDER_FATES = (
     "order.rests",
     "order.fills_in_parts",
     "order.fills_partly_and_rests",
+    "order.partly_then_cancelled",
 )
 STOP_FATES = (
     "order.refused",
@@ -116,6 +117,22 @@ STOP_FATES = (
     "order.surfaces_late",
 )
 """What can become of an order that waits for its trigger."""
+TRIGGER_FATES = (
+    "trigger.fills_in_parts",
+    "trigger.fills_partly_and_rests",
+    "trigger.partly_then_cancelled",
+    "trigger.rests",
+    "trigger.rejected",
+)
+"""What can become of it once the trigger is reached."""
+TURN_FATES = (
+    "turn.fills_in_parts",
+    "turn.fills_partly_and_rests",
+    "turn.partly_then_cancelled",
+    "turn.rests",
+)
+"""What can become of it once it was asked to sell at once, and the broker has taken that. A market order with the
+broker's protection is a limit order: what finds no buyer within it rests."""
 CHANGE_FATES = ("change.throttled", "change.refused", "change.done_answer_lost", "change.lost")
 CANCEL_FATES = ("cancel.throttled", "cancel.refused", "cancel.done_answer_lost", "cancel.lost")
 WINDOW_FAULTS = (
@@ -156,6 +173,8 @@ CONSEQUENCES = ("lambda.timed_out", "sqs.dead_lettered")
 CATALOGUE = (
     *(fault.name for fault in CALL_FAULTS),
     *ORDER_FATES,
+    *TRIGGER_FATES,
+    *TURN_FATES,
     *CANCEL_FATES,
     *CHANGE_FATES,
     *WINDOW_FAULTS,
@@ -190,6 +209,9 @@ class Weather:
         for name in (*ORDER_FATES, *CANCEL_FATES, *CHANGE_FATES, *DELIVERY_FAULTS):
             if random.random() < share:
                 self.rates[name] = force * _HEAVIEST_RATE * random.random() ** 2
+        for name in (*TRIGGER_FATES, *TURN_FATES):  # of few orders a day
+            if random.random() < share:
+                self.rates[name] = force * _HEAVIEST_RATE * random.random()
         for name in WINDOW_FAULTS:
             if random.random() < share:
                 self.rates[name] = force * _WINDOWS_A_DAY * random.random()

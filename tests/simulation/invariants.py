@@ -262,6 +262,10 @@ class Inspector:
         if known is not None and known[1].trigger_price is not None and order.ticket.trigger_price is None:
             self._check_reason(self._cycles[known[0]])
 
+    def ended(self, order: MemoryOrder) -> None:
+        """See exchange.Observer."""
+        self.on_update(order)
+
     def _check_entry(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
         now = self.kernel.now()
         others = sum(other.filled(now) + _remaining(other, now) for other in traded.entries)

@@ -19,7 +19,7 @@ from algotrading.domain.orders import BrokerStatus, Leg, OrderTicket, OrderType,
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Lane
 from tests.fakes.examples import make_instrument
-from tests.fakes.exchange import Fate, MemoryOrder, fills, loses, refuses, rejects, throttles, trades
+from tests.fakes.exchange import Fate, MemoryOrder, fills, loses, refuses, rejects, rests, throttles, trades
 from tests.fakes.trading_world import TradingWorld
 
 
@@ -314,6 +314,50 @@ class TestItIsTheExit:
 
         cycle = world.cycle(strategy)
         assert (cycle.state, cycle.claim, sold(world)) == (CycleState.FLAT, ExitReason.STOPLOSS, 10)
+
+    @pytest.mark.parametrize(
+        ("fate", "by_itself"),
+        [
+            (fills((0, 4)), 4),
+            (fills((0, 4), cancelled_after=1), 4),
+            (fills((0, 4), (30, 6)), 4),
+            (rests(), 0),
+            (rejects("The exchange does not take it."), 0),
+        ],
+        ids=["partly", "partly, then cancelled by the broker", "in parts", "not at all", "rejected"],
+    )
+    def test_what_the_exchange_does_not_sell_at_the_trigger_another_order_sells(
+        self, world: TradingWorld, strategy: Strategy, fate: Fate, by_itself: int
+    ) -> None:
+        world.buy(strategy)
+        world.exchange.plan_firings(fate)
+        world.exchange.set_price("TCS", Decimal(3499))
+        assert sold(world) == by_itself
+
+        ask(world, strategy, OrderEvent.STOPLOSS)
+        run_minutes(world, 3)
+
+        cycle = world.cycle(strategy)
+        assert (cycle.state, cycle.claim, sold(world)) == (CycleState.FLAT, ExitReason.STOPLOSS, 10)
+        assert (cycle.bought, cycle.sold) == (10, 10)
+
+    @pytest.mark.parametrize(
+        "fate",
+        [fills((0, 4)), fills((0, 4), cancelled_after=1), fills((0, 4), (30, 6)), rests()],
+        ids=["partly", "partly, then cancelled by the broker", "in parts", "not at all"],
+    )
+    def test_what_it_does_not_sell_when_it_is_turned_another_order_sells(
+        self, world: TradingWorld, strategy: Strategy, fate: Fate
+    ) -> None:
+        world.buy(strategy)
+        world.exchange.plan_firings(fate)
+
+        ask(world, strategy, OrderEvent.SELL)
+        run_minutes(world, 3)
+
+        cycle = world.cycle(strategy)
+        assert (cycle.state, cycle.claim, sold(world)) == (CycleState.FLAT, ExitReason.SELL_TIME, 10)
+        assert (cycle.bought, cycle.sold) == (10, 10)
 
 
 class TestSoldByHand:
