@@ -52,6 +52,7 @@ POSTGRES = frozenset(
         "NamedAccounts",
         "Outbox",
         "Risks",
+        "Snapshots",
         "Summaries",
         "Users",
         "AuditTrail",
@@ -61,6 +62,8 @@ _REDIS = frozenset({"Runtime"})
 _QUEUE = frozenset({"OrderQueue", "Redelivery"})
 _BROKER_READS = frozenset({"Broker"})
 _ALL = POSTGRES | _REDIS | _QUEUE | {"Schedules", "Vault", "Notifier", "Broker", "PreparedOrder"}
+PORTS = _ALL | {"Brokers"}
+"""Every port that may have a door. Of `Brokers` only what opens a session is called here, which asks nobody."""
 
 
 def transaction_failed(text: str) -> Callable[[], Exception]:

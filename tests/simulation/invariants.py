@@ -57,6 +57,7 @@ _SYSTEM_ONLY = {"running", "unfinished", "to_watch", "begun", "waiting", "stuck"
     "release_deployment",
     "deployment",
     "watched",
+    "missing",
 }
 
 
