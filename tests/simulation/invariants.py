@@ -588,6 +588,21 @@ class Inspector:
             if intent is None:
                 self.broken("I4", f"the intent {tag} is gone from the ledger")
 
+    def check_books(self, day: date) -> None:
+        """The night after a day: the book of every account that was traded in is kept, as the exchange has it."""
+        for account_id in sorted({cycle.account_id for cycle in self.database.cycles.values()}):
+            kept = self.database.snapshots.get((account_id, day))
+            account = self.exchange.account_of(self.api_key_of[account_id])
+            if kept is None:
+                self.broken("books", f"the book of {account.broker_user_id} was not kept")
+                continue
+            orders = {(order.order_id, order.filled(self.kernel.now())) for order in account.orders}
+            trades = {execution.trade_id for order in account.orders for execution in order.executions}
+            if {(row.broker_order_id, row.filled_quantity) for row in kept.book.rows} != orders:
+                self.broken("books", f"the kept book of {account.broker_user_id} has other orders than the exchange")
+            if {fill.trade_id for fill in kept.book.fills} != trades:
+                self.broken("books", f"the kept book of {account.broker_user_id} has other trades than the exchange")
+
     def account_of(self, order: MemoryOrder) -> str:
         """The API key of the account that an order belongs to."""
         return self._account_of[order.order_id].api_key

@@ -59,6 +59,8 @@ class Shape:
     """When trading halts for the rest of that day: what is held then stays."""
     sells: tuple[int, int]
     buys: tuple[int, int] = (3, 9)
+    acts_until: int = 15
+    """When people have done what they do."""
 
 
 def make_shape(random: Random) -> Shape:
@@ -66,8 +68,10 @@ def make_shape(random: Random) -> Shape:
     traders = random.randint(2, 10)
     is_last_hour = random.random() < _LAST_HOURS
     return Shape(
-        faults_end=32 if is_last_hour else 15,
-        ends=45 if is_last_hour else 27,
+        # The day's books are kept from 15:45 on, in the same weather.
+        faults_end=48 if is_last_hour else 15,
+        acts_until=32 if is_last_hour else 15,
+        ends=62 if is_last_hour else 27,
         closes=30 if is_last_hour else None,
         halts=random.randint(8, 30) if is_last_hour else None,
         traders=traders,
@@ -161,6 +165,7 @@ class Workload:
         world.go_home()
         morning = self.kernel.micros_of(instant_of(NSE_SESSIONS.next_trading_day(_NEXT_DAY), time(9, 20)))
         self.kernel.run(morning)
+        world.inspector.check_books(TRADING_DAY)
         world.exchange.begin_day()
         for account in self.accounts:
             world.log_in(account)
@@ -227,7 +232,7 @@ class Workload:
                 self._at_random("release", trader, lambda: world.kill_switch.release(trader))
 
     def _operator_stops_everybody(self) -> None:
-        operator, begin = self.world.operator, self.random.randrange(self.shape.faults_end * MINUTE)
+        operator, begin = self.world.operator, self.random.randrange(self.shape.acts_until * MINUTE)
         end = begin + self.random.randrange(5 * MINUTE)
         self._operate("kill", begin, lambda: operator.kill(by="the operator", reason="a drill"))
         self._operate("release", end, lambda: operator.release(by="the operator"))
@@ -241,7 +246,7 @@ class Workload:
     def _at_random(
         self, name: str, trader: UUID, command: Callable[[], object], before_minute: int | None = None
     ) -> None:
-        at = self.random.randrange((before_minute or self.shape.faults_end) * MINUTE)
+        at = self.random.randrange((before_minute or self.shape.acts_until) * MINUTE)
         self.kernel.at(at, lambda: self._api(name, trader, command))
 
     def _plan(self) -> Plan:
@@ -288,11 +293,11 @@ class Workload:
         ):
             for _ in range(2):
                 if random.random() < share:
-                    self.kernel.at(random.randrange(self.kernel.micros, self.shape.faults_end * MINUTE), command)
+                    self.kernel.at(random.randrange(self.kernel.micros, self.shape.acts_until * MINUTE), command)
 
     def _may_be_moved(self, trader: UUID, strategy_id: UUID) -> None:
         """Into the other account: at once, so that both are traded in, or in the middle of whatever it does."""
-        ahead = self.shape.faults_end * MINUTE - self.kernel.micros
+        ahead = self.shape.acts_until * MINUTE - self.kernel.micros
         for share, longest in ((0.5, SECOND), (0.3, ahead), (0.3, ahead)):
             if self._choice.random() < share and longest > 0:
                 self.kernel.after(
@@ -332,7 +337,7 @@ class Workload:
     def _trade_by_hand(self, trader: UUID, plan: Plan) -> None:
         """In the broker's own app: the trader's orders, which are no business of ours, in the very same symbol."""
         world, now = self.world, self.kernel.now()
-        if world.exchange.is_down:
+        if world.exchange.is_down or world.exchange.is_closed:
             return
         account_id = first_account_of(trader)
         if trader in self._second:
