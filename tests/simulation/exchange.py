@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from algotrading.domain.accounts import BrokerCredentials
-from algotrading.domain.orders import OrderTicket
+from algotrading.domain.orders import OrderTicket, Side
 from tests.fakes.exchange import (
     Execution,
     Fate,
@@ -37,6 +37,7 @@ from tests.simulation.kernel import Kernel, TrueClock
 
 EVIDENCE_SECONDS = 180.0
 """Policy.evidence_window: an order that surfaces later than this was proven absent before."""
+_TOO_LATE = "order.surfaces_after_the_window"
 
 
 class Observer(Protocol):
@@ -82,14 +83,21 @@ class SimulatedExchange(MemoryExchange):
             return refuses("INPUT", "Markets are closed right now.", retryable=False)
         if self.storm and not self._weather.is_over and self._kernel.random.random() < 0.8:
             return throttles()
-        is_stop = ticket is not None and ticket.trigger_price is not None
-        quantity = 1 if ticket is None else ticket.quantity
-        names = CANCEL_FATES if is_cancel else STOP_FATES if is_stop else self._possible(ORDER_FATES, quantity)
-        name = self._weather.pick(names)
+        name = self._weather.pick(CANCEL_FATES if is_cancel else self._names(ticket))
         if name is None:
             return trades()
         self._kernel.say(f"FAULT {name}")
         return _COMMANDS[name.partition(".")[2]] if is_cancel else self._order_fate(name, ticket)
+
+    def _names(self, ticket: OrderTicket | None) -> tuple[str, ...]:
+        """What can become of an order."""
+        assert ticket is not None
+        if ticket.trigger_price is not None:
+            return STOP_FATES
+        names = self._possible(ORDER_FATES, ticket.quantity)
+        # An exit that surfaces after it was proven absent sells twice, whatever anybody does: no software can know of
+        # it. An entry can be, and is, sold again. So only entries are that late here.
+        return names if ticket.side is Side.BUY else tuple(name for name in names if name != _TOO_LATE)
 
     def next_change(self) -> Fate:
         """What becomes of the change that has just arrived."""
@@ -155,11 +163,7 @@ class SimulatedExchange(MemoryExchange):
                 late = random.uniform(0.5, 100.0 if random.random() < 0.9 else EVIDENCE_SECONDS - 30)
                 return loses(placed=True, appears_after=late, then=self._ending(ticket))
             case "order.surfaces_after_the_window":
-                # An exit that surfaces after it was proven absent sells twice, whatever anybody does: no software can
-                # know of it. An entry can be, and is, sold again. So only entries are that late here.
-                is_entry = ticket is not None and ticket.side.value == "BUY"
-                late = random.uniform(EVIDENCE_SECONDS + 30, 300.0) if is_entry else random.uniform(0.5, 100.0)
-                return loses(placed=True, appears_after=late)
+                return loses(placed=True, appears_after=random.uniform(EVIDENCE_SECONDS + 30, 300.0))
             case _:
                 return self._partial(name.partition(".")[2], ticket)
 

@@ -1,8 +1,8 @@
 """The catalogue of faults: what can go wrong, where, and how often on one simulated day.
 
-Every name is counted when it happens. A day's `Weather` takes a random half of the catalogue at random rates, so
-that over many days every pair of faults meets; one day in twenty is calm. What each real adapter can raise, and
-whether its effect has happened then, is read from the adapters themselves.
+Every name is counted when it befalls something. A day's `Weather` takes a random half of the catalogue at random
+rates, so that over many days every pair of faults meets; one day in twenty is calm. What each real adapter can
+raise, and whether its effect has happened then, is read from the adapters themselves.
 """
 
 from __future__ import annotations
@@ -221,11 +221,19 @@ class Weather:
 
     def strikes(self, name: str) -> bool:
         """Whether this fault happens now; counted when it does."""
-        rate = self.rates.get(name)
-        if rate is None or self.is_over or self._random.random() >= rate:
+        if not self.is_drawn(name):
             return False
         self.counts[name] += 1
         return True
+
+    def is_drawn(self, name: str) -> bool:
+        """The same of a fault that may turn out to befall nothing: whoever lets it happen tells when it `befell`."""
+        rate = self.rates.get(name)
+        return rate is not None and not self.is_over and self._random.random() < rate
+
+    def befell(self, name: str) -> None:
+        """A fault that was drawn has befallen something."""
+        self.counts[name] += 1
 
     def pick(self, names: tuple[str, ...]) -> str | None:
         """At most one of `names`, with the probability of each; counted."""

@@ -417,20 +417,20 @@ class Workload:
         self._window("feed.silent", self._feed_mute, self._feed_back, (5, 30))
 
     def _window(
-        self, name: str, begin: Callable[[], None], end: Callable[[], None], seconds: tuple[float, float]
+        self, name: str, begin: Callable[[], bool | None], end: Callable[[], object], seconds: tuple[float, float]
     ) -> None:
+        """`begin` answers False when there is nothing that it could befall."""
         for _ in range(self.world.weather.happenings(name)):
             at = self.random.randrange(30 * SECOND, self.shape.faults_end * MINUTE)
             self.kernel.at(at, lambda: self._begin(name, begin))
             self.kernel.at(at + self.world.weather.duration(seconds), lambda: self._end(name, end))
 
-    def _begin(self, name: str, action: Callable[[], None]) -> None:
-        if not self.world.weather.is_over:
-            self.world.weather.counts[name] += 1
+    def _begin(self, name: str, action: Callable[[], bool | None]) -> None:
+        if not self.world.weather.is_over and action() is not False:
+            self.world.weather.befell(name)
             self.kernel.say(f"FAULT {name} begins")
-            action()
 
-    def _end(self, name: str, action: Callable[[], None]) -> None:
+    def _end(self, name: str, action: Callable[[], object]) -> None:
         if not self.world.weather.is_over:
             self.kernel.say(f"FAULT {name} ends")
             action()
@@ -454,20 +454,26 @@ class Workload:
     def _lag_positions(self, seconds: float = 0.0) -> None:
         self.world.exchange.position_lag = seconds
 
-    def _token_dies(self) -> None:
-        self.world.kill_token(self.random.choice(self.accounts), is_known=self.random.random() < 0.3)
+    def _token_dies(self) -> bool:
+        account_id, is_known = self.random.choice(self.accounts), self.random.random() < 0.3
+        lives = self.world.exchange.account_of(self.world.api_key_of[account_id]).access_token is not None
+        self.world.kill_token(account_id, is_known=is_known)
+        return lives
 
     def _log_in_again(self) -> None:
         for account in self.accounts:
             self.world.log_in_again(account)
 
-    def _watcher_dies(self) -> None:
-        if self.world.watchers:
-            self.random.choice(self.world.watchers).die()
+    def _watcher_dies(self) -> bool:
+        if not self.world.watchers:
+            return False
+        self.random.choice(self.world.watchers).die()
+        return True
 
-    def _cut_off(self) -> None:
+    def _cut_off(self) -> bool:
         for watcher in self.world.watchers[:1]:
             watcher.is_cut_off = True
+        return bool(self.world.watchers)
 
     def _heal(self) -> None:
         self.world.note_outage()
@@ -475,9 +481,10 @@ class Workload:
             watcher.is_cut_off = False
             watcher.gap()
 
-    def _feed_mute(self) -> None:
+    def _feed_mute(self) -> bool:
         for watcher in self.world.watchers:
             watcher.is_mute = True
+        return bool(self.world.watchers)
 
     def _feed_back(self) -> None:
         self.world.note_outage()
