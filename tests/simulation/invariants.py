@@ -407,7 +407,21 @@ class Inspector:
         written = next((entry for entry in reversed(self.database.audit) if entry.kind is AuditKind.DECISION), None)
         if written is None or written.data.get("cycle") != cycle:
             self.broken("I10", "a decision was stored without its audit record")
+        if before is not None and not before.is_armed and cycle.is_armed and isinstance(event, BookRead):
+            self._check_naked(key, before, cycle, event)
         self._check_effects(cycle, decision)
+
+    def _check_naked(self, key: Key, before: Cycle, cycle: Cycle, event: BookRead) -> None:
+        """A cycle that was over is armed again, for an order that surfaced late has bought: all the time since then
+        counts as unguarded, up to this reading by its process's clock."""
+        empty = {intent.tag for intent in before.intents if not intent.filled}
+        entries = self._traded[key].entries if key in self._traded else []
+        trades = [each.at for order in entries if order.ticket.tag in empty for each in order.executions]
+        if not trades or any(intent.rests for intent in before.intents):
+            return
+        unguarded = event.now - min(trades) - _MOST_SKEW
+        if cycle.naked - before.naked < unguarded:
+            self.broken("naked", f"{cycle.naked - before.naked} count as unguarded, and {unguarded} or more were")
 
     def _check_outside(self, cycle: Cycle) -> None:
         """What counts as sold by somebody else was: the owner's own sales of the instrument are no less than all that

@@ -536,6 +536,33 @@ class TestNakedTime:
         assert cycle.naked == cycle.sampled_at - measured_at > timedelta(0)
         assert world.meter.counts["Unguarded"] >= 1
 
+    @pytest.mark.parametrize("is_store_away", [False, True])
+    def test_what_an_order_buys_that_surfaces_after_the_end_was_guarded_by_nobody_until_it_is_found(
+        self, world: TradingWorld, is_store_away: bool
+    ) -> None:
+        # given a buy that was proven absent and is over, so that the watcher was told to look away
+        world.exchange.plan(loses(placed=True, appears_after=500.0))
+        strategy = world.add_running(broker_stop=False)
+        world.buy(strategy)
+        ask(world, strategy, OrderEvent.STOP)
+        run_minutes(world, 6)
+        assert world.cycle(strategy).state is CycleState.FLAT
+        bought_at = next(world.exchange.all_orders()).executions[0].at
+        world.clock.sleep_until(bought_at + timedelta(seconds=40))
+
+        # when a look finds that it has bought
+        world.runtime.is_down = is_store_away
+        cycle = world.executor.handle(world.command(strategy, OrderEvent.RECONCILE))
+
+        # then it was naked since it did, though a watcher saw all the time; and no longer while it is sold
+        assert cycle is not None
+        assert world.meter.counts["LateOrder"] == 1
+        assert timedelta(seconds=40) <= cycle.naked < timedelta(seconds=42)
+        world.runtime.is_down = False
+        run_minutes(world, 2)
+        assert (world.cycle(strategy).state, sold(world)) == (CycleState.FLAT, 10)
+        assert world.cycle(strategy).naked == cycle.naked
+
     def test_a_store_that_is_away_measures_nothing_and_is_made_up_for(self, world: TradingWorld) -> None:
         strategy = world.add_running(broker_stop=False)
         world.buy(strategy)
