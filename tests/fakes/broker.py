@@ -107,14 +107,13 @@ class MemoryBroker:
         def change(order: MemoryOrder) -> None:
             self._exchange.change(order, replace(order.ticket, **given))
 
-        return self._command(broker_order_id, self._exchange.next_change(), change)
+        return self._command(broker_order_id, self._exchange.next_change, change)
 
     def cancel_order(self, broker_order_id: str) -> Answer:
         """Cancel a working order."""
-        return self._command(broker_order_id, self._exchange.next_fate(is_cancel=True), self._exchange.cancel)
+        return self._command(broker_order_id, lambda: self._exchange.next_fate(is_cancel=True), self._exchange.cancel)
 
     def _place(self, ticket: OrderTicket) -> Answer:
-        fate = self._exchange.next_fate(ticket)
         self._exchange.received.append(ticket)
         try:
             account = self._account()
@@ -122,23 +121,25 @@ class MemoryBroker:
             return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message}, throttled=True)
         except BrokerAuthFailed as fault:
             return _token_refused(fault)
-        if fate.refusal is not None:
-            return fate.refusal
         if self._exchange.is_triggered(ticket):
             message = "Trigger price for stoploss sell orders should be lower than the last traded price."
             return Refused("INPUT", message, retryable=False, raw={"response": {"message": message}})
+        fate = self._exchange.next_fate(ticket)
+        if fate.refusal is not None:
+            return fate.refusal
         order = self._exchange.place(account, ticket, fate) if fate.is_done else None
         if fate.reply is Reply.LOSE or order is None:
             return _lost()
         return _accepted(order)
 
-    def _command(self, broker_order_id: str, fate: Fate, act: Callable[[MemoryOrder], None]) -> Answer:
+    def _command(self, broker_order_id: str, draw: Callable[[], Fate], act: Callable[[MemoryOrder], None]) -> Answer:
         try:
             account = self._account()
         except BrokerUnavailable as fault:
             return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message}, throttled=True)
         except BrokerAuthFailed as fault:
             return _token_refused(fault)
+        fate = draw()
         if fate.refusal is not None:
             return fate.refusal
         order = next((order for order in account.orders if order.order_id == broker_order_id), None)

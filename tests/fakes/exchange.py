@@ -37,6 +37,8 @@ class Fate:
     rejection: str | None = None
     appears_after: float = 0.0
     refusal: Refused | None = None
+    cancelled_after: float | None = None
+    """Seconds after which the broker cancels what is left by itself."""
 
 
 def trades() -> Fate:
@@ -44,9 +46,10 @@ def trades() -> Fate:
     return Fate()
 
 
-def fills(*parts: tuple[float, int]) -> Fate:
-    """Accepted, then filled in these (seconds after, quantity) parts alone."""
-    return Fate(parts=parts)
+def fills(*parts: tuple[float, int], cancelled_after: float | None = None) -> Fate:
+    """Accepted, then filled in these (seconds after, quantity) parts alone; what is left rests, or is cancelled by the
+    broker so many seconds after."""
+    return Fate(parts=parts, cancelled_after=cancelled_after)
 
 
 def rests() -> Fate:
@@ -107,9 +110,13 @@ class MemoryOrder:
     executions: list[Execution] = field(default_factory=list)
     cancelled_at: datetime | None = None
     rejection: str | None = None
+    rejected_at: datetime | None = None
+    """When that happened, of an order that stood in the book before."""
     is_scripted: bool = False
     """Whether a test decided its fills, not the market."""
     is_triggered: bool = False
+    is_fired: bool = False
+    """Of a stop order: whether it has begun to sell, as its trigger was reached or as it was asked to."""
 
     def filled(self, at: datetime) -> int:
         """Quantity executed by `at`."""
@@ -117,7 +124,7 @@ class MemoryOrder:
 
     def changed_at(self, at: datetime) -> datetime:
         """When it was last placed, executed or cancelled, as seen at `at`, in whole seconds as a broker writes it."""
-        later = [*(each.at for each in self.executions), *([self.cancelled_at] if self.cancelled_at else [])]
+        later = [*(each.at for each in self.executions), *filter(None, (self.cancelled_at, self.rejected_at))]
         return max([self.placed_at, *(each for each in later if each <= at)]).replace(microsecond=0)
 
     def average_price(self, at: datetime) -> Decimal:
@@ -128,7 +135,7 @@ class MemoryOrder:
 
     def status(self, at: datetime) -> BrokerStatus:
         """As the book shows it at `at`."""
-        if self.rejection is not None:
+        if self.rejection is not None and (self.rejected_at is None or self.rejected_at <= at):
             return BrokerStatus.REJECTED
         if self.filled(at) >= self.ticket.quantity:
             return BrokerStatus.COMPLETE
@@ -167,7 +174,8 @@ class MemoryAccount:
 
 class MemoryExchange:
     """Accounts, prices and orders. `plan` and `plan_cancels` decide the next commands' fates, one
-    each, in order; without a plan everything goes well."""
+    each, in order, and `plan_firings` those of the stop orders that begin to sell; without a plan
+    everything goes well."""
 
     def __init__(self, clock: Clock, prices: Mapping[str, Decimal] | None = None) -> None:
         self.clock = clock
@@ -192,6 +200,7 @@ class MemoryExchange:
         self._fates: deque[Fate] = deque()
         self._cancel_fates: deque[Fate] = deque()
         self._change_fates: deque[Fate] = deque()
+        self._firing_fates: deque[Fate] = deque()
         self._numbers = itertools.count(1)
 
     # --- what a test arranges ----------------------------------------------------------------------
@@ -235,6 +244,10 @@ class MemoryExchange:
         """Decide what becomes of the next changes."""
         self._change_fates.extend(fates)
 
+    def plan_firings(self, *fates: Fate) -> None:
+        """Decide how the next stop orders fare once they sell: `trades`, `fills`, `rests` or `rejects`."""
+        self._firing_fates.extend(fates)
+
     def set_price(self, symbol: str, price: Decimal, exchange: str = "NSE") -> None:
         """Move the market; resting orders that can trade now do."""
         self.prices[f"{exchange}:{symbol}"] = price
@@ -272,6 +285,10 @@ class MemoryExchange:
         """The planned fate of the change that comes now."""
         return self._change_fates.popleft() if self._change_fates else trades()
 
+    def next_firing(self, _order: MemoryOrder) -> Fate:
+        """The planned fate of the stop order that begins to sell now."""
+        return self._firing_fates.popleft() if self._firing_fates else trades()
+
     def is_triggered(self, ticket: OrderTicket) -> bool:
         """Whether the market has already reached the order's trigger price: the broker refuses it then."""
         return ticket.trigger_price is not None and self._reaches(ticket, ticket.trigger_price)
@@ -285,22 +302,30 @@ class MemoryExchange:
         cost = self._cost_of(ticket)
         if order.rejection is None and cost and cost > account.cash - account.spent(self.clock.now()):
             order.rejection = "Insufficient funds."
-        if fate.parts is not None and order.rejection is None:
-            order.is_scripted = True
-            for seconds, quantity in fate.parts:
-                self._execute(order, quantity, placed_at + timedelta(seconds=seconds))
+        if order.rejection is None:
+            self._script(order, fate, placed_at)
         self._match(order)
         return order
 
     def change(self, order: MemoryOrder, ticket: OrderTicket) -> None:
-        """Replace the terms of a working order."""
-        order.ticket = ticket
+        """Replace the terms of a working order. What is left of one that sells already meets the market anew."""
+        was_stop, order.ticket = order.ticket.trigger_price is not None, ticket
+        if order.is_fired:
+            self._drop_what_is_to_come(order)
+            order.is_scripted = False
+        if ticket.trigger_price is None and (was_stop or order.is_fired):
+            order.is_fired = True
+            self._script(order, self.next_firing(order), self.clock.now())
         self._match(order)
 
     def cancel(self, order: MemoryOrder) -> None:
         """Let what is not executed yet never be."""
+        self._drop_what_is_to_come(order)
+        order.cancelled_at = self.clock.now()
+
+    def _drop_what_is_to_come(self, order: MemoryOrder) -> None:
         now = self.clock.now()
-        order.cancelled_at = now
+        order.cancelled_at = None
         order.executions = [execution for execution in order.executions if execution.at <= now]
 
     def _opened(self, account: MemoryAccount, order: MemoryOrder) -> None:
@@ -312,9 +337,25 @@ class MemoryExchange:
         is_working = not order.status(self.clock.now()).is_terminal
         if order.is_scripted or not is_working or not self._can_trade(order):
             return
+        if order.ticket.trigger_price is not None and not order.is_fired:
+            order.is_fired = True
+            self._script(order, self.next_firing(order), max(order.placed_at, self.clock.now()))
+            if order.is_scripted or order.rejection is not None:
+                return
         remaining = order.ticket.quantity - order.filled(max(order.placed_at, self.clock.now()))
         if remaining > 0:
             self._execute(order, remaining, max(order.placed_at, self.clock.now()))
+
+    def _script(self, order: MemoryOrder, fate: Fate, at: datetime) -> None:
+        """Take the market's place, where `fate` does not leave it to the market."""
+        if fate.rejection is not None and order.rejection is None:
+            order.rejection, order.rejected_at = fate.rejection, at
+        elif fate.parts is not None:
+            order.is_scripted = True
+            for seconds, quantity in fate.parts:
+                self._execute(order, quantity, at + timedelta(seconds=seconds))
+            if fate.cancelled_after is not None:
+                order.cancelled_at = at + timedelta(seconds=fate.cancelled_after)
 
     def _can_trade(self, order: MemoryOrder) -> bool:
         ticket, price = order.ticket, self._price_of(order.ticket)

@@ -21,11 +21,14 @@ from tests.fakes.cloud import MemorySchedules
 from tests.fakes.queue import MemoryQueue, QueuedMessage
 from tests.simulation.faults import SECOND, CloudFault, Weather
 from tests.simulation.invariants import Inspector
-from tests.simulation.kernel import Crashed, Kernel, TrueClock
+from tests.simulation.kernel import Crashed, Kernel, TrueClock, Worker
 
 _MINUTE = 60 * SECOND
 _DELIVERED = (0.005, 0.15)
 """Seconds from a message's arrival to its function's start."""
+_SOONEST_STEP = 0.01
+_BESIDE = (0.0, 2.0)
+"""Seconds after which a second run of converge begins, of which most last less than one."""
 
 
 class SimulatedQueue(MemoryQueue):
@@ -46,13 +49,21 @@ class SimulatedQueue(MemoryQueue):
         now = self._kernel.now()
         return any(message.visible_at <= now for message in self._queues[lane].waiting)
 
-    def receive_any(self, lane: Lane, visibility: float) -> QueuedMessage | None:
-        """A visible message out of turn: what a FIFO queue promises never to do, and nothing may rest on."""
-        now = self._kernel.now()
-        visible = [message for message in self._queues[lane].waiting if message.visible_at <= now]
-        if not visible:
+    def receive_out_of_turn(self, lane: Lane, visibility: float) -> QueuedMessage | None:
+        """A visible message before its turn: what a FIFO queue promises never to do, and nothing may rest on. None
+        where there is none but the one whose turn it is."""
+        now, blocked, turn = self._kernel.now(), set[str](), None
+        others = []
+        for message in self._queues[lane].waiting:
+            is_visible = message.visible_at <= now
+            if is_visible and turn is None and message.group not in blocked:
+                turn = message
+            elif is_visible:
+                others.append(message)
+            blocked.add(message.group)
+        if not others:
             return None
-        message = visible[self._kernel.random.randrange(len(visible))]
+        message = others[self._kernel.random.randrange(len(others))]
         message.receives += 1
         message.visible_at = now + timedelta(seconds=visibility)
         return message
@@ -164,6 +175,8 @@ class Poller:
         self._redelivery = redelivery
         self._inspector = inspector
         self.running = 0
+        self._early: dict[QueuedMessage, Worker] = {}
+        """Who works on a message that is to be visible too early."""
 
     def look_in(self, micros: int) -> None:
         """Something may be received then."""
@@ -174,27 +187,39 @@ class Poller:
             if not self._queue.has_visible(self._lane):
                 return  # no fault befalls a message that is not there
             visibility = float(self._rules.visibility)
-            if self._weather.strikes("sqs.reordered"):
-                message = self._queue.receive_any(self._lane, visibility)
-            else:
-                message = self._queue.receive(self._lane, visibility=visibility)
+            message = self._receive(visibility)
             if message is None:
                 return
-            is_early = self._weather.strikes("sqs.visible_too_early")
+            is_early = self._weather.is_drawn("sqs.visible_too_early")
             if is_early:
                 # Of a message that is held: its renewals fail, or its worker stands still.
-                visibility = (HOLD_SECONDS if self._rules.is_held else visibility) * self._kernel.random.random()
+                longest = HOLD_SECONDS if self._rules.is_held else visibility
+                visibility = self._weather.duration((0.0, longest)) / SECOND
                 self._queue.hide(message, visibility)
             self.look_in(int(visibility * SECOND))
             if message.receives > self._rules.most_receives:
                 self._weather.counts["sqs.dead_lettered"] += 1
                 self._queue.remove(self._lane, message)
                 continue
-            self._invoke(message, 0, is_held=self._rules.is_held and not is_early)
+            worker = self._invoke(message, 0, is_held=self._rules.is_held and not is_early)
+            if is_early:
+                self._early[message] = worker
             if self._weather.strikes("sqs.duplicate"):
                 self._invoke(message, self._weather.duration((0.0, 60.0)), is_held=False)
 
-    def _invoke(self, message: QueuedMessage, delay: int, *, is_held: bool) -> None:
+    def _receive(self, visibility: float) -> QueuedMessage | None:
+        message = None
+        if self._weather.is_drawn("sqs.reordered"):
+            message = self._queue.receive_out_of_turn(self._lane, visibility)
+            if message is not None:
+                self._weather.befell("sqs.reordered")
+        message = message or self._queue.receive(self._lane, visibility=visibility)
+        worker = None if message is None else self._early.pop(message, None)
+        if worker is not None and not worker.dead:
+            self._weather.befell("sqs.visible_too_early")
+        return message
+
+    def _invoke(self, message: QueuedMessage, delay: int, *, is_held: bool) -> Worker:
         self.running += 1
         kernel, command = self._kernel, message.command
         if self._weather.strikes("lambda.cold_start"):
@@ -225,11 +250,23 @@ class Poller:
                 kernel.kill(worker)
 
         kernel.after(delay + self._rules.timeout * SECOND, time_out)
-        if self._weather.strikes("clock.step"):
-            step = int(self._weather.duration((0.001, 2.0)) * kernel.random.choice((-1, 1)))
-            kernel.after(
-                delay + kernel.random.randrange(self._rules.timeout * SECOND), lambda: kernel.step_clock(worker, step)
-            )
+        if self._weather.is_drawn("clock.step"):
+            self._step_clock(worker, delay)
+        return worker
+
+    def _step_clock(self, worker: Worker, delay: int) -> None:
+        """In mid-work: most workers live for a tenth of a second, those that wait for their instant for minutes."""
+        kernel, longest = self._kernel, self._rules.timeout
+        step = int(self._weather.duration((0.001, 2.0)) * kernel.random.choice((-1, 1)))
+        after = _SOONEST_STEP * (longest / _SOONEST_STEP) ** kernel.random.random()
+
+        def strike() -> None:
+            if not worker.dead and not self._weather.is_over:
+                self._weather.befell("clock.step")
+                kernel.say(f"FAULT clock.step of {worker.name}")
+                kernel.step_clock(worker, step)
+
+        kernel.after(delay + int(after * SECOND), strike)
 
     def _serve(self, message: QueuedMessage, *, is_held: bool) -> dict[str, Any]:
         record = {
@@ -318,13 +355,21 @@ class EveryMinute:
         if self._weather.strikes("converge.late"):
             delay += self._weather.duration((5.0, 120.0))
         self._kernel.after(delay, self._start)
-        if self._weather.strikes("converge.twice"):
-            self._kernel.after(delay, self._start)
+        if self._weather.is_drawn("converge.twice"):
+            self._kernel.after(delay + self._weather.duration(_BESIDE), self._start_beside)
+
+    def _start_beside(self) -> None:
+        # Reserved concurrency is one; two at once are what a rule that is deployed anew can lead to.
+        if self._running:
+            self._weather.befell("converge.twice")
+            self._kernel.say("FAULT converge.twice")
+        self._run_once()
 
     def _start(self) -> None:
-        # Reserved concurrency is one; two at once are what a rule that is deployed anew can lead to.
-        if self._running and not self._weather.strikes("converge.twice"):
-            return
+        if not self._running:
+            self._run_once()
+
+    def _run_once(self) -> None:
         self._running += 1
         self.runs += 1
 

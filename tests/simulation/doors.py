@@ -15,7 +15,16 @@ from algotrading import ports
 from algotrading.domain.errors import BrokerUnavailable, RedisDown
 from algotrading.domain.orders import Unknown
 from algotrading.entrypoints.queue import Redelivery
-from tests.simulation.faults import BROKER_COMMANDS, POSTGRES, CallFault, Gate, Moment, Weather, transaction_failed
+from tests.simulation.faults import (
+    BROKER_COMMANDS,
+    PORTS,
+    POSTGRES,
+    CallFault,
+    Gate,
+    Moment,
+    Weather,
+    transaction_failed,
+)
 from tests.simulation.kernel import Crashed, Kernel, Worker
 
 P = TypeVar("P")
@@ -106,6 +115,8 @@ class Doors:
 
     def _class_of(self, port: str) -> Any:
         if port not in self._classes:
+            if port not in PORTS:
+                raise LookupError(f"{port} is in no group of faults.py: nothing would ever befall it")
             protocol = Redelivery if port == "Redelivery" else getattr(ports, port)
             gate = Gate(port, self._weather)
             self._gates.append(gate)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from algotrading.domain.accounts import BrokerCredentials
-from algotrading.domain.orders import OrderTicket
+from algotrading.domain.orders import OrderTicket, Side
 from tests.fakes.exchange import (
     Execution,
     Fate,
@@ -23,11 +24,20 @@ from tests.fakes.exchange import (
     throttles,
     trades,
 )
-from tests.simulation.faults import CANCEL_FATES, CHANGE_FATES, ORDER_FATES, STOP_FATES, Weather
+from tests.simulation.faults import (
+    CANCEL_FATES,
+    CHANGE_FATES,
+    ORDER_FATES,
+    STOP_FATES,
+    TRIGGER_FATES,
+    TURN_FATES,
+    Weather,
+)
 from tests.simulation.kernel import Kernel, TrueClock
 
 EVIDENCE_SECONDS = 180.0
 """Policy.evidence_window: an order that surfaces later than this was proven absent before."""
+_TOO_LATE = "order.surfaces_after_the_window"
 
 
 class Observer(Protocol):
@@ -43,6 +53,10 @@ class Observer(Protocol):
 
     def changed(self, order: MemoryOrder) -> None:
         """An order was modified or cancelled."""
+        ...
+
+    def ended(self, order: MemoryOrder) -> None:
+        """The exchange has rejected what waited, or cancelled what rested, by itself."""
         ...
 
 
@@ -69,12 +83,21 @@ class SimulatedExchange(MemoryExchange):
             return refuses("INPUT", "Markets are closed right now.", retryable=False)
         if self.storm and not self._weather.is_over and self._kernel.random.random() < 0.8:
             return throttles()
-        is_stop = ticket is not None and ticket.trigger_price is not None
-        name = self._weather.pick(CANCEL_FATES if is_cancel else STOP_FATES if is_stop else ORDER_FATES)
+        name = self._weather.pick(CANCEL_FATES if is_cancel else self._names(ticket))
         if name is None:
             return trades()
         self._kernel.say(f"FAULT {name}")
         return _COMMANDS[name.partition(".")[2]] if is_cancel else self._order_fate(name, ticket)
+
+    def _names(self, ticket: OrderTicket | None) -> tuple[str, ...]:
+        """What can become of an order."""
+        assert ticket is not None
+        if ticket.trigger_price is not None:
+            return STOP_FATES
+        names = self._possible(ORDER_FATES, ticket.quantity)
+        # An exit that surfaces after it was proven absent sells twice, whatever anybody does: no software can know of
+        # it. An entry can be, and is, sold again. So only entries are that late here.
+        return names if ticket.side is Side.BUY else tuple(name for name in names if name != _TOO_LATE)
 
     def next_change(self) -> Fate:
         """What becomes of the change that has just arrived."""
@@ -88,8 +111,37 @@ class SimulatedExchange(MemoryExchange):
         self._kernel.say(f"FAULT {name}")
         return _COMMANDS[name.partition(".")[2]]
 
+    def next_firing(self, order: MemoryOrder) -> Fate:
+        """What becomes of a stop order now that its trigger is reached, or that it was asked to sell at once."""
+        is_turned = order.ticket.trigger_price is None
+        name = self._weather.pick(self._possible(TURN_FATES if is_turned else TRIGGER_FATES, order.ticket.quantity))
+        if name is None:
+            return trades()
+        self._kernel.say(f"FAULT {name}")
+        what = name.partition(".")[2]
+        return rejects("The exchange does not take it.") if what == "rejected" else self._partial(what, order.ticket)
+
+    def _possible(self, names: tuple[str, ...], quantity: int) -> tuple[str, ...]:
+        """One share is filled or is not."""
+        return names if quantity > 1 else tuple(name for name in names if "part" not in name)
+
+    def _partial(self, what: str, ticket: OrderTicket) -> Fate:
+        """An order that does not trade all at once."""
+        quantity, random = ticket.quantity, self._kernel.random
+        match what:
+            case "rests":
+                return rests()
+            case "fills_in_parts":
+                first = random.randint(1, quantity - 1)
+                return fills((random.uniform(0, 2), first), (random.uniform(2, 20), quantity - first))
+            case "partly_then_cancelled":
+                after = random.uniform(0, 3)
+                return fills((after, random.randint(1, quantity - 1)), cancelled_after=after + random.uniform(0, 5))
+            case _:
+                return fills((random.uniform(0, 3), random.randint(1, quantity - 1)))
+
     def _order_fate(self, name: str, ticket: OrderTicket | None) -> Fate:
-        quantity = 1 if ticket is None else ticket.quantity
+        assert ticket is not None
         random = self._kernel.random
         match name:
             case "order.refused":
@@ -111,18 +163,9 @@ class SimulatedExchange(MemoryExchange):
                 late = random.uniform(0.5, 100.0 if random.random() < 0.9 else EVIDENCE_SECONDS - 30)
                 return loses(placed=True, appears_after=late, then=self._ending(ticket))
             case "order.surfaces_after_the_window":
-                # An exit that surfaces after it was proven absent sells twice, whatever anybody does: no software can
-                # know of it. An entry can be, and is, sold again. So only entries are that late here.
-                is_entry = ticket is not None and ticket.side.value == "BUY"
-                late = random.uniform(EVIDENCE_SECONDS + 30, 300.0) if is_entry else random.uniform(0.5, 100.0)
-                return loses(placed=True, appears_after=late)
-            case "order.rests":
-                return rests()
-            case "order.fills_in_parts":
-                first = random.randint(0, quantity)
-                return fills((random.uniform(0, 2), first), (random.uniform(2, 20), quantity - first))
+                return loses(placed=True, appears_after=random.uniform(EVIDENCE_SECONDS + 30, 300.0))
             case _:
-                return fills((random.uniform(0, 3), random.randint(1, max(1, quantity - 1))))
+                return self._partial(name.partition(".")[2], ticket)
 
     def _ending(self, ticket: OrderTicket | None) -> Fate:
         """How an order fares whose answer was lost."""
@@ -162,6 +205,16 @@ class SimulatedExchange(MemoryExchange):
         super()._execute(order, quantity, at)  # type: ignore[arg-type]
         if self.observer is not None and len(order.executions) > before:
             self.observer.executed(order, order.executions[-1])
+
+    def _script(self, order: MemoryOrder, fate: Fate, at: datetime) -> None:
+        super()._script(order, fate, at)
+        ended_at = order.rejected_at or order.cancelled_at
+        if ended_at is not None:
+            self._kernel.at(self._kernel.micros_of(ended_at), lambda: self._has_ended(order))
+
+    def _has_ended(self, order: MemoryOrder) -> None:
+        if self.observer is not None and order.status(self.clock.now()).is_terminal:
+            self.observer.ended(order)
 
     def change(self, order: MemoryOrder, ticket: OrderTicket) -> None:
         """Replace the terms of a working order."""

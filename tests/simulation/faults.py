@@ -1,8 +1,8 @@
 """The catalogue of faults: what can go wrong, where, and how often on one simulated day.
 
-Every name is counted when it happens. A day's `Weather` takes a random half of the catalogue at random rates, so
-that over many days every pair of faults meets; one day in twenty is calm. What each real adapter can raise, and
-whether its effect has happened then, is read from the adapters themselves.
+Every name is counted when it befalls something. A day's `Weather` takes a random half of the catalogue at random
+rates, so that over many days every pair of faults meets; one day in twenty is calm. What each real adapter can
+raise, and whether its effect has happened then, is read from the adapters themselves.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ POSTGRES = frozenset(
         "NamedAccounts",
         "Outbox",
         "Risks",
+        "Snapshots",
         "Summaries",
         "Users",
         "AuditTrail",
@@ -61,6 +62,8 @@ _REDIS = frozenset({"Runtime"})
 _QUEUE = frozenset({"OrderQueue", "Redelivery"})
 _BROKER_READS = frozenset({"Broker"})
 _ALL = POSTGRES | _REDIS | _QUEUE | {"Schedules", "Vault", "Notifier", "Broker", "PreparedOrder"}
+PORTS = _ALL | {"Brokers"}
+"""Every port that may have a door. Of `Brokers` only what opens a session is called here, which asks nobody."""
 
 
 def transaction_failed(text: str) -> Callable[[], Exception]:
@@ -104,6 +107,7 @@ ORDER_FATES = (
     "order.rests",
     "order.fills_in_parts",
     "order.fills_partly_and_rests",
+    "order.partly_then_cancelled",
 )
 STOP_FATES = (
     "order.refused",
@@ -116,6 +120,22 @@ STOP_FATES = (
     "order.surfaces_late",
 )
 """What can become of an order that waits for its trigger."""
+TRIGGER_FATES = (
+    "trigger.fills_in_parts",
+    "trigger.fills_partly_and_rests",
+    "trigger.partly_then_cancelled",
+    "trigger.rests",
+    "trigger.rejected",
+)
+"""What can become of it once the trigger is reached."""
+TURN_FATES = (
+    "turn.fills_in_parts",
+    "turn.fills_partly_and_rests",
+    "turn.partly_then_cancelled",
+    "turn.rests",
+)
+"""What can become of it once it was asked to sell at once, and the broker has taken that. A market order with the
+broker's protection is a limit order: what finds no buyer within it rests."""
 CHANGE_FATES = ("change.throttled", "change.refused", "change.done_answer_lost", "change.lost")
 CANCEL_FATES = ("cancel.throttled", "cancel.refused", "cancel.done_answer_lost", "cancel.lost")
 WINDOW_FAULTS = (
@@ -156,6 +176,8 @@ CONSEQUENCES = ("lambda.timed_out", "sqs.dead_lettered")
 CATALOGUE = (
     *(fault.name for fault in CALL_FAULTS),
     *ORDER_FATES,
+    *TRIGGER_FATES,
+    *TURN_FATES,
     *CANCEL_FATES,
     *CHANGE_FATES,
     *WINDOW_FAULTS,
@@ -190,17 +212,28 @@ class Weather:
         for name in (*ORDER_FATES, *CANCEL_FATES, *CHANGE_FATES, *DELIVERY_FAULTS):
             if random.random() < share:
                 self.rates[name] = force * _HEAVIEST_RATE * random.random() ** 2
+        for name in (*TRIGGER_FATES, *TURN_FATES):  # of few orders a day
+            if random.random() < share:
+                self.rates[name] = force * _HEAVIEST_RATE * random.random()
         for name in WINDOW_FAULTS:
             if random.random() < share:
                 self.rates[name] = force * _WINDOWS_A_DAY * random.random()
 
     def strikes(self, name: str) -> bool:
         """Whether this fault happens now; counted when it does."""
-        rate = self.rates.get(name)
-        if rate is None or self.is_over or self._random.random() >= rate:
+        if not self.is_drawn(name):
             return False
         self.counts[name] += 1
         return True
+
+    def is_drawn(self, name: str) -> bool:
+        """The same of a fault that may turn out to befall nothing: whoever lets it happen tells when it `befell`."""
+        rate = self.rates.get(name)
+        return rate is not None and not self.is_over and self._random.random() < rate
+
+    def befell(self, name: str) -> None:
+        """A fault that was drawn has befallen something."""
+        self.counts[name] += 1
 
     def pick(self, names: tuple[str, ...]) -> str | None:
         """At most one of `names`, with the probability of each; counted."""

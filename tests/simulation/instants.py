@@ -19,7 +19,7 @@ from tests.simulation.kernel import Kernel
 _ENTRY_SLACK = timedelta(seconds=20)
 """From the decision that an entry is in time to its arrival at the exchange: storing, telling the watcher, asking
 the fence, each of which may run into its time-out. Time in which the process stood still comes on top."""
-_MOST_SKEW = timedelta(seconds=5)
+MOST_SKEW = timedelta(seconds=5)
 """How far behind a process's clock can be here, steps included."""
 
 
@@ -62,10 +62,10 @@ class Instants:
         due = instant_of(cycle.trading_day, cycle.plan.buy_time)
         if now + lead < due:
             self.broken("I9", f"an entry left {due - now} early")
-        if now > due + self.entry_grace + _ENTRY_SLACK + _MOST_SKEW + held_up:
+        if now > due + self.entry_grace + _ENTRY_SLACK + MOST_SKEW + held_up:
             self.broken("I9", f"an entry left {now - due} late")
         latest_sell = self._latest_sell[cycle.strategy_id]
-        if now > latest_sell + _ENTRY_SLACK + _MOST_SKEW + held_up:
+        if now > latest_sell + _ENTRY_SLACK + MOST_SKEW + held_up:
             self.broken("I9", f"an entry left {now - latest_sell} after its time to sell")
 
     def exit_began(self, cycle: Cycle) -> None:

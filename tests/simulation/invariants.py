@@ -25,7 +25,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Execution, MemoryAccount, MemoryExchange, MemoryOrder
 from tests.simulation.faults import SECOND
 from tests.simulation.guarding import Guarding
-from tests.simulation.instants import Instants
+from tests.simulation.instants import MOST_SKEW, Instants
 from tests.simulation.kernel import Kernel, Worker
 from tests.simulation.record import Key, Traded, remaining, untrue
 from tests.simulation.sizing import Sizing
@@ -51,6 +51,7 @@ _SYSTEM_ONLY = {"running", "unfinished", "to_watch", "begun", "waiting", "stuck"
     "release_deployment",
     "deployment",
     "watched",
+    "missing",
 }
 
 
@@ -184,6 +185,10 @@ class Inspector:
             self._sizing.arrived(self._account_of[order.order_id], order)
             self.instants.exit_began(self._cycles[known[0]])
 
+    def ended(self, order: MemoryOrder) -> None:
+        """See exchange.Observer."""
+        self.on_update(order)
+
     def _check_entry(self, cycle: Cycle, order: MemoryOrder, traded: Traded) -> None:
         now = self.kernel.now()
         others = sum(other.filled(now) + remaining(other, now) for other in traded.entries)
@@ -257,7 +262,21 @@ class Inspector:
         written = next((entry for entry in reversed(self.database.audit) if entry.kind is AuditKind.DECISION), None)
         if written is None or written.data.get("cycle") != cycle:
             self.broken("I10", "a decision was stored without its audit record")
+        if before is not None and not before.is_armed and cycle.is_armed and isinstance(event, BookRead):
+            self._check_naked(key, before, cycle, event)
         self._check_effects(before, decision, event)
+
+    def _check_naked(self, key: Key, before: Cycle, cycle: Cycle, event: BookRead) -> None:
+        """A cycle that was over is armed again, for an order that surfaced late has bought: all the time since then
+        counts as unguarded, up to this reading by its process's clock."""
+        empty = {intent.tag for intent in before.intents if not intent.filled}
+        entries = self._traded[key].entries if key in self._traded else []
+        trades = [each.at for order in entries if order.ticket.tag in empty for each in order.executions]
+        if not trades or any(intent.rests for intent in before.intents):
+            return
+        unguarded = event.now - min(trades) - MOST_SKEW
+        if cycle.naked - before.naked < unguarded:
+            self.broken("naked", f"{cycle.naked - before.naked} count as unguarded, and {unguarded} or more were")
 
     def _check_outside(self, cycle: Cycle) -> None:
         """What counts as sold by somebody else was: the owner's own sales of the instrument are no less than all that
@@ -400,6 +419,21 @@ class Inspector:
             intent = next((i for i in stored_cycle.intents if i.tag == tag), None)
             if intent is None:
                 self.broken("I4", f"the intent {tag} is gone from the ledger")
+
+    def check_books(self, day: date) -> None:
+        """The night after a day: the book of every account that was traded in is kept, as the exchange has it."""
+        for account_id in sorted({cycle.account_id for cycle in self.database.cycles.values()}):
+            kept = self.database.snapshots.get((account_id, day))
+            account = self.exchange.account_of(self.api_key_of[account_id])
+            if kept is None:
+                self.broken("books", f"the book of {account.broker_user_id} was not kept")
+                continue
+            orders = {(order.order_id, order.filled(self.kernel.now())) for order in account.orders}
+            trades = {execution.trade_id for order in account.orders for execution in order.executions}
+            if {(row.broker_order_id, row.filled_quantity) for row in kept.book.rows} != orders:
+                self.broken("books", f"the kept book of {account.broker_user_id} has other orders than the exchange")
+            if {fill.trade_id for fill in kept.book.fills} != trades:
+                self.broken("books", f"the kept book of {account.broker_user_id} has other trades than the exchange")
 
     def account_of(self, order: MemoryOrder) -> str:
         """The API key of the account that an order belongs to."""

@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 from algotrading.domain import decide as decide_module
 from algotrading.domain import end_of_day as end_of_day_module
+from algotrading.domain import naked as naked_module
 from algotrading.domain import observe as observe_module
 from algotrading.domain import protect as protect_module
 from algotrading.domain import settle as settle_module
@@ -604,3 +605,18 @@ def _watcher_not_told() -> AbstractContextManager[object]:
             yield
 
     return deaf()
+
+
+@_mutation("what nobody guarded after its cycle was over does not count as unguarded", "naked", 60)
+def _late_buys_count_as_guarded() -> AbstractContextManager[object]:
+    return patch.object(naked_module, "_held_unwatched", lambda *_: timedelta(0))
+
+
+@_mutation("a stop order that was to sell and rests is waited for without end", "rest I3", 150)
+def _a_resting_exit_is_waited_for() -> AbstractContextManager[object]:
+    def wait(original: Any, cycle: Cycle, orders: Any, *rest: Any) -> Decision:
+        if any(intent.leg is Leg.STOP and intent.is_exit for intent in orders):
+            return Decision(cycle)
+        return original(cycle, orders, *rest)  # type: ignore[no-any-return]
+
+    return _wrapped(settle_module, "await_orders", wait)

@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from algotrading.ports import Snapshots, Webhooks
+from tests.fakes.snapshots import MemorySnapshots
 from tests.simulation.day import simulate_days
+from tests.simulation.doors import Doors, Outages, Tenancy
+from tests.simulation.faults import Weather
+from tests.simulation.kernel import Kernel
 
 _ROOT = Path(__file__).parents[2]
 _CHUNKS = 4
@@ -47,6 +54,16 @@ def test_a_seed_replays_to_the_byte_in_any_process() -> None:
     assert first.stdout == second.stdout
     assert first.stdout.count("\n") > 1_000
     assert "FAULT" in first.stdout
+
+
+def test_a_port_without_faults_opens_no_door() -> None:
+    """A world that has one cannot be made: no day runs until somebody has said what can befall it."""
+    kernel = Kernel(1, datetime(2026, 11, 27, tzinfo=UTC))
+    doors = Doors(kernel, Weather(kernel.random, {}), cast("Outages", None), cast("Tenancy", None))
+
+    doors.open(Snapshots, MemorySnapshots())  # type: ignore[type-abstract]
+    with pytest.raises(LookupError, match=r"Webhooks is in no group of faults\.py"):
+        doors.open(Webhooks, MemorySnapshots())  # type: ignore[type-abstract]
 
 
 @pytest.mark.parametrize(

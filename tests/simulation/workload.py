@@ -63,6 +63,8 @@ class Shape:
     """When trading halts for the rest of that day: what is held then stays."""
     sells: tuple[int, int]
     buys: tuple[int, int] = (3, 9)
+    acts_until: int = 15
+    """When people have done what they do."""
 
 
 def make_shape(random: Random) -> Shape:
@@ -70,8 +72,10 @@ def make_shape(random: Random) -> Shape:
     traders = random.randint(2, 10)
     is_last_hour = random.random() < _LAST_HOURS
     return Shape(
-        faults_end=32 if is_last_hour else 15,
-        ends=45 if is_last_hour else 27,
+        # The day's books are kept from 15:45 on, in the same weather.
+        faults_end=48 if is_last_hour else 15,
+        acts_until=32 if is_last_hour else 15,
+        ends=62 if is_last_hour else 27,
         closes=30 if is_last_hour else None,
         halts=random.randint(8, 30) if is_last_hour else None,
         traders=traders,
@@ -171,6 +175,7 @@ class Workload:
         world.go_home()
         morning = self.kernel.micros_of(instant_of(NSE_SESSIONS.next_trading_day(_NEXT_DAY), time(9, 20)))
         self.kernel.run(morning)
+        world.inspector.check_books(TRADING_DAY)
         world.exchange.begin_day()
         for account in self.accounts:
             world.log_in(account)
@@ -238,7 +243,7 @@ class Workload:
                 self._at_random("release", trader, lambda: world.kill_switch.release(trader))
 
     def _operator_stops_everybody(self) -> None:
-        operator, begin = self.world.operator, self.random.randrange(self.shape.faults_end * MINUTE)
+        operator, begin = self.world.operator, self.random.randrange(self.shape.acts_until * MINUTE)
         end = begin + self.random.randrange(5 * MINUTE)
         self._operate("kill", begin, self.world.kill_everybody)
         self._operate("release", end, lambda: operator.release(by="the operator"))
@@ -252,7 +257,7 @@ class Workload:
     def _at_random(
         self, name: str, trader: UUID, command: Callable[[], object], before_minute: int | None = None
     ) -> None:
-        at = self.random.randrange((before_minute or self.shape.faults_end) * MINUTE)
+        at = self.random.randrange((before_minute or self.shape.acts_until) * MINUTE)
         self.kernel.at(at, lambda: self._api(name, trader, command))
 
     def _plan(self) -> Plan:
@@ -304,7 +309,7 @@ class Workload:
         ):
             for _ in range(2):
                 if random.random() < share:
-                    self.kernel.at(random.randrange(self.kernel.micros, self.shape.faults_end * MINUTE), command)
+                    self.kernel.at(random.randrange(self.kernel.micros, self.shape.acts_until * MINUTE), command)
 
     def _kill_just_before_the_buy(self, trader: UUID, plan: Plan) -> None:
         world = self.world
@@ -320,7 +325,7 @@ class Workload:
 
     def _may_be_moved(self, trader: UUID, strategy_id: UUID) -> None:
         """Into the other account: at once, so that both are traded in, or in the middle of whatever it does."""
-        ahead = self.shape.faults_end * MINUTE - self.kernel.micros
+        ahead = self.shape.acts_until * MINUTE - self.kernel.micros
         for share, longest in ((0.5, SECOND), (0.3, ahead), (0.3, ahead)):
             if self._choice.random() < share and longest > 0:
                 self.kernel.after(
@@ -444,20 +449,20 @@ class Workload:
         self._window("feed.silent", self._feed_mute, self._feed_back, (5, 30))
 
     def _window(
-        self, name: str, begin: Callable[[], None], end: Callable[[], None], seconds: tuple[float, float]
+        self, name: str, begin: Callable[[], bool | None], end: Callable[[], object], seconds: tuple[float, float]
     ) -> None:
+        """`begin` answers False when there is nothing that it could befall."""
         for _ in range(self.world.weather.happenings(name)):
             at = self.random.randrange(30 * SECOND, self.shape.faults_end * MINUTE)
             self.kernel.at(at, lambda: self._begin(name, begin))
             self.kernel.at(at + self.world.weather.duration(seconds), lambda: self._end(name, end))
 
-    def _begin(self, name: str, action: Callable[[], None]) -> None:
-        if not self.world.weather.is_over:
-            self.world.weather.counts[name] += 1
+    def _begin(self, name: str, action: Callable[[], bool | None]) -> None:
+        if not self.world.weather.is_over and action() is not False:
+            self.world.weather.befell(name)
             self.kernel.say(f"FAULT {name} begins")
-            action()
 
-    def _end(self, name: str, action: Callable[[], None]) -> None:
+    def _end(self, name: str, action: Callable[[], object]) -> None:
         if not self.world.weather.is_over:
             self.kernel.say(f"FAULT {name} ends")
             action()
@@ -481,20 +486,26 @@ class Workload:
     def _lag_positions(self, seconds: float = 0.0) -> None:
         self.world.exchange.position_lag = seconds
 
-    def _token_dies(self) -> None:
-        self.world.kill_token(self.random.choice(self.accounts), is_known=self.random.random() < 0.3)
+    def _token_dies(self) -> bool:
+        account_id, is_known = self.random.choice(self.accounts), self.random.random() < 0.3
+        lives = self.world.exchange.account_of(self.world.api_key_of[account_id]).access_token is not None
+        self.world.kill_token(account_id, is_known=is_known)
+        return lives
 
     def _log_in_again(self) -> None:
         for account in self.accounts:
             self.world.log_in_again(account)
 
-    def _watcher_dies(self) -> None:
-        if self.world.watchers:
-            self.random.choice(self.world.watchers).die()
+    def _watcher_dies(self) -> bool:
+        if not self.world.watchers:
+            return False
+        self.random.choice(self.world.watchers).die()
+        return True
 
-    def _cut_off(self) -> None:
+    def _cut_off(self) -> bool:
         for watcher in self.world.watchers[:1]:
             watcher.is_cut_off = True
+        return bool(self.world.watchers)
 
     def _heal(self) -> None:
         self.world.note_outage()
@@ -502,9 +513,10 @@ class Workload:
             watcher.is_cut_off = False
             watcher.gap()
 
-    def _feed_mute(self) -> None:
+    def _feed_mute(self) -> bool:
         for watcher in self.world.watchers:
             watcher.is_mute = True
+        return bool(self.world.watchers)
 
     def _feed_back(self) -> None:
         self.world.note_outage()

@@ -22,7 +22,7 @@ from algotrading.domain.orders import BrokerStatus, Leg, OrderTicket, OrderType,
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Lane
 from tests.fakes.examples import make_instrument
-from tests.fakes.exchange import Fate, MemoryOrder, fills, loses, refuses, rejects, throttles, trades
+from tests.fakes.exchange import Fate, MemoryOrder, fills, loses, refuses, rejects, rests, throttles, trades
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
 
@@ -349,6 +349,50 @@ class TestItIsTheExit:
         cycle = world.cycle(strategy)
         assert (cycle.state, cycle.claim, sold(world)) == (CycleState.FLAT, ExitReason.STOPLOSS, 10)
 
+    @pytest.mark.parametrize(
+        ("fate", "by_itself"),
+        [
+            (fills((0, 4)), 4),
+            (fills((0, 4), cancelled_after=1), 4),
+            (fills((0, 4), (30, 6)), 4),
+            (rests(), 0),
+            (rejects("The exchange does not take it."), 0),
+        ],
+        ids=["partly", "partly, then cancelled by the broker", "in parts", "not at all", "rejected"],
+    )
+    def test_what_the_exchange_does_not_sell_at_the_trigger_another_order_sells(
+        self, world: TradingWorld, strategy: Strategy, fate: Fate, by_itself: int
+    ) -> None:
+        world.buy(strategy)
+        world.exchange.plan_firings(fate)
+        world.exchange.set_price("TCS", Decimal(3499))
+        assert sold(world) == by_itself
+
+        ask(world, strategy, OrderEvent.STOPLOSS)
+        run_minutes(world, 3)
+
+        cycle = world.cycle(strategy)
+        assert (cycle.state, cycle.claim, sold(world)) == (CycleState.FLAT, ExitReason.STOPLOSS, 10)
+        assert (cycle.bought, cycle.sold) == (10, 10)
+
+    @pytest.mark.parametrize(
+        "fate",
+        [fills((0, 4)), fills((0, 4), cancelled_after=1), fills((0, 4), (30, 6)), rests()],
+        ids=["partly", "partly, then cancelled by the broker", "in parts", "not at all"],
+    )
+    def test_what_it_does_not_sell_when_it_is_turned_another_order_sells(
+        self, world: TradingWorld, strategy: Strategy, fate: Fate
+    ) -> None:
+        world.buy(strategy)
+        world.exchange.plan_firings(fate)
+
+        ask(world, strategy, OrderEvent.SELL)
+        run_minutes(world, 3)
+
+        cycle = world.cycle(strategy)
+        assert (cycle.state, cycle.claim, sold(world)) == (CycleState.FLAT, ExitReason.SELL_TIME, 10)
+        assert (cycle.bought, cycle.sold) == (10, 10)
+
 
 class TestSoldByHand:
     def test_the_stop_order_goes_at_once_and_the_cycle_ends_honestly(
@@ -525,6 +569,33 @@ class TestNakedTime:
         assert cycle.sampled_at is not None
         assert cycle.naked == cycle.sampled_at - measured_at > timedelta(0)
         assert world.meter.counts["Unguarded"] >= 1
+
+    @pytest.mark.parametrize("is_store_away", [False, True])
+    def test_what_an_order_buys_that_surfaces_after_the_end_was_guarded_by_nobody_until_it_is_found(
+        self, world: TradingWorld, is_store_away: bool
+    ) -> None:
+        # given a buy that was proven absent and is over, so that the watcher was told to look away
+        world.exchange.plan(loses(placed=True, appears_after=500.0))
+        strategy = world.add_running(broker_stop=False)
+        world.buy(strategy)
+        ask(world, strategy, OrderEvent.STOP)
+        run_minutes(world, 6)
+        assert world.cycle(strategy).state is CycleState.FLAT
+        bought_at = next(world.exchange.all_orders()).executions[0].at
+        world.clock.sleep_until(bought_at + timedelta(seconds=40))
+
+        # when a look finds that it has bought
+        world.runtime.is_down = is_store_away
+        cycle = world.executor.handle(world.command(strategy, OrderEvent.RECONCILE))
+
+        # then it was naked since it did, though a watcher saw all the time; and no longer while it is sold
+        assert cycle is not None
+        assert world.meter.counts["LateOrder"] == 1
+        assert timedelta(seconds=40) <= cycle.naked < timedelta(seconds=42)
+        world.runtime.is_down = False
+        run_minutes(world, 2)
+        assert (world.cycle(strategy).state, sold(world)) == (CycleState.FLAT, 10)
+        assert world.cycle(strategy).naked == cycle.naked
 
     def test_a_store_that_is_away_measures_nothing_and_is_made_up_for(self, world: TradingWorld) -> None:
         strategy = world.add_running(broker_stop=False)
