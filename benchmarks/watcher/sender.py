@@ -20,6 +20,8 @@ from benchmarks.watcher.task import Task, frame, message, packet, price_at, toke
 _CHUNK = 1 << 18
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, section 1.3."""
+_GREETED = 300
+"""Instruments in a frame."""
 _FEW = 64
 """Frames in turn, where each carries another price."""
 
@@ -40,6 +42,7 @@ def main() -> None:
     _shake_hands(client)
     _read_subscription(client)
     with contextlib.suppress(OSError):
+        _greet(client, task)
         if task.pace:
             _send_paced(client, task)
         else:
@@ -70,6 +73,14 @@ def _read_subscription(client: socket.socket) -> None:
                     continue
 
         threading.Thread(target=drain, daemon=True).start()
+
+
+def _greet(client: socket.socket, task: Task) -> None:
+    """A broker first tells the last price of everything that was subscribed to."""
+    names, price = tokens(), price_at(time.monotonic_ns() // 1000)
+    for begin in range(0, len(names), _GREETED):
+        packets = [packet(task.kind, token, price) for token in names[begin : begin + _GREETED]]
+        client.sendall(message(frame(packets)))
 
 
 def _flood(client: socket.socket, task: Task) -> None:
