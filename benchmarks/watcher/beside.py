@@ -13,7 +13,7 @@ import asyncio
 import os
 import ssl
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +34,7 @@ from fargate_listener.feeds import Feeds
 from fargate_listener.health import Health, Loaded
 from fargate_listener.health_log import HealthLog
 from fargate_listener.hit_sender import HitSender
+from fargate_listener.kite_socket import KiteSocket
 from fargate_listener.liveness import Liveness
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
@@ -52,16 +53,33 @@ _LOWEST, _HIGHEST = Decimal("0.02"), Decimal(21_000_000)
 """Circuit limits that every price of the benchmark is within, rupees."""
 
 
+OnFrames = Callable[[Sequence[bytes], float], None]
+"""See KiteSocket."""
+
+
+class _TimedFeed(Feed):
+    """The product's, whose frames go to whoever measures how old they are: quotes, which the guard evaluates as well,
+    are not of them."""
+
+    on_frames: OnFrames
+
+    def _make_socket(self) -> KiteSocket:
+        return KiteSocket(on_frames=self.on_frames, on_text=self._on_text, monotonic=self._monotonic)
+
+
 class Beside:
     """The parts around one table and guard. `start`, and `end` when it was measured."""
 
-    def __init__(self, task: Task, *, table: MarketTable, guard: StopGuard, watchlist: Watchlist) -> None:
+    def __init__(
+        self, task: Task, *, table: MarketTable, guard: StopGuard, watchlist: Watchlist, on_frames: OnFrames
+    ) -> None:
+        """`on_frames` gets what the socket reads, and hands it to the guard."""
         clock, counters, durations, loaded = SystemClock(), Counters(), Durations(), Loaded()
         self._table, self._guard, self._watchlist = table, guard, watchlist
         self._redis = [make_redis_client("127.0.0.1", task.redis_port, tls=False) for _ in range(3)]
         changes_redis, sight_redis, operation_redis = self._redis
         self._sender = HitSender(open_queue=MemoryQueue, clock=clock, monotonic=time.monotonic)
-        self._feed = Feed(
+        self._feed = _TimedFeed(
             url=task.url,
             credentials=lambda: FeedCredentials("key", "token"),
             guard=guard,
@@ -69,6 +87,7 @@ class Beside:
             monotonic=time.monotonic,
             tls=ssl.create_default_context(cafile=task.certificate or None),
         )
+        self._feed.on_frames = on_frames
         # Without an index, whose place on the socket an instrument takes.
         self._feeds = Feeds(
             feeds=[self._feed],

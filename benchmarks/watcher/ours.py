@@ -77,30 +77,13 @@ class SummedTable(MarketTable):
         return self.taken
 
 
-class TimedGuard(StopGuard):
-    """The product's path, and then how old each frame's news was, in microseconds."""
-
-    ages: list[int]
-
-    def on_frames(self, frames: Sequence[bytes], received: float) -> None:
-        """See StopGuard."""
-        super().on_frames(frames, received)
-        now = time.monotonic_ns() // 1000
-        for frame in frames:
-            if len(frame) > _FIRST_PRICE_AT:
-                self.ages.append(age_of(_FIRST_PRICE.unpack_from(frame, _FIRST_PRICE_AT)[0], now))
-
-
 class Client:
     """A watcher, and what it is made to do beside ticks."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.table, self.ages = SummedTable(), list[int]()
-        make_guard = TimedGuard if task.pace else StopGuard
-        self.guard = make_guard(table=self.table, report=_refuse, counters=Counters())
-        if isinstance(self.guard, TimedGuard):
-            self.guard.ages = self.ages
+        self.guard = StopGuard(table=self.table, report=_refuse, counters=Counters())
         self.watchlist = Watchlist(self.guard, time.monotonic)
         self.dice = random.Random(7)
         self.names = tokens()
@@ -116,10 +99,19 @@ class Client:
             for _ in range(_PREPARED)
         ]
 
+    def on_frames(self, frames: Sequence[bytes], received: float) -> None:
+        """The product's path, and then how old each frame's news was."""
+        self.guard.on_frames(frames, received)
+        now = time.monotonic_ns() // 1000
+        for frame in frames:
+            if len(frame) > _FIRST_PRICE_AT:
+                self.ages.append(age_of(_FIRST_PRICE.unpack_from(frame, _FIRST_PRICE_AT)[0], now))
+
     async def run(self) -> Found:
         """Connect, and watch for the task's seconds."""
         task = self.task
-        beside = Beside(task, table=self.table, guard=self.guard, watchlist=self.watchlist)
+        on_frames = self.on_frames if task.pace else self.guard.on_frames
+        beside = Beside(task, table=self.table, guard=self.guard, watchlist=self.watchlist, on_frames=on_frames)
         await beside.start()
         changing = asyncio.create_task(self._change_stops())
         await asyncio.sleep(task.warm_seconds)

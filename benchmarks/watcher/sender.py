@@ -22,8 +22,6 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, section 1.3."""
 _GREETED = 300
 """Instruments in a frame."""
-_FEW = 64
-"""Frames in turn, where each carries another price."""
 
 
 def main() -> None:
@@ -107,8 +105,10 @@ def _flood(client: socket.socket, task: Task) -> None:
 
 def _send_paced(client: socket.socket, task: Task) -> None:
     """One frame at a time, at its instant; the core is this process's own, so it spins."""
-    dice, names = random.Random(7), tokens()
-    chosen = [dice.sample(names, task.packets) for _ in range(_FEW)]
+    names = tokens()
+    random.Random(7).shuffle(names)
+    # Every instrument in its turn: one that never ticks is stale, and read from quotes.
+    chosen = [names[begin : begin + task.packets] for begin in range(0, len(names), task.packets)]
     interval = 1_000_000_000 * task.packets // task.pace
     due = time.monotonic_ns()
     turn = 0
@@ -116,7 +116,7 @@ def _send_paced(client: socket.socket, task: Task) -> None:
         while (now := time.monotonic_ns()) < due:
             pass
         price = price_at(now // 1000)
-        client.sendall(message(frame([packet(task.kind, token, price) for token in chosen[turn % _FEW]])))
+        client.sendall(message(frame([packet(task.kind, token, price) for token in chosen[turn % len(chosen)]])))
         turn += 1
         # Behind by more than a little: the rest of the delay is not made up for, or a burst would follow.
         due = max(due + interval, now - 50 * interval)
