@@ -70,10 +70,9 @@ def show(console: Console, outcome: Outcome) -> None:
     for heading in ("stops crossed", "blind ms p50", "p99", "max", "bound", "late", "missed"):
         table.add_column(heading, justify="right")
     for each in outcome.judged:
-        crossed = len(each.blind_ms) + len(each.missed)
         spread = (f"{each.share(0.5):,.0f}", f"{each.share(0.99):,.0f}", f"{each.share(1.0):,.0f}")
         counted = (f"{each.bound_ms:,.0f}", str(len(each.late)), str(len(each.missed)))
-        table.add_row(each.scenario, str(crossed), *spread, *counted)
+        table.add_row(each.scenario, str(each.crossed), *spread, *counted)
     console.print(table)
     console.print(
         f"{outcome.stops} stops; {len(outcome.false)} hit without reason; {outcome.dials} connections; quotes answered "

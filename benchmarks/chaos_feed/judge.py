@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.chaos_feed.market import Crossing
@@ -27,11 +27,13 @@ class Judged:
 
     scenario: str
     bound_ms: float
+    crossed: int = 0
+    """How many there were."""
     blind_ms: list[float] = field(default_factory=list)
-    """For each stop: how long its price had stood there at most before a watcher said so; where every price is shown,
-    since the first."""
+    """For each stop that was seen: how long before that its price came to stay there; where every price is shown, how
+    long before that it first came there."""
     missed: list[int] = field(default_factory=list)
-    """Crossed, and never seen."""
+    """Crossed and never seen, or not before the feed was well again, though the bound had passed."""
     late: list[int] = field(default_factory=list)
     """Seen after the bound."""
 
@@ -47,9 +49,13 @@ class Judged:
 
 
 def judge(
-    crossed: Collection[Crossing], seen: Sequence[Seen], scenarios: Sequence[Scenario]
+    crossed: Collection[Crossing],
+    seen: Sequence[Seen],
+    scenarios: Sequence[Scenario],
+    ends: Mapping[str, float],
 ) -> tuple[list[Judged], list[Seen]]:
-    """Every scenario in its order, and the hits that no true price explains."""
+    """Every scenario in its order, and the hits that no true price explains. `ends`: when each scenario was over
+    (monotonic seconds) and the feed well again, which by itself shows whatever nobody saw until then."""
     first: dict[int, Seen] = {}
     for hit in sorted(seen, key=lambda hit: hit.at):
         first.setdefault(hit.stop, hit)
@@ -59,17 +65,14 @@ def judge(
     sampled = {scenario.name for scenario in scenarios if scenario.is_sampled}
     for crossing in crossed:
         verdict = judged[crossing.scenario]
-        if crossing.stop not in first:
+        verdict.crossed += 1
+        at = first[crossing.stop].at if crossing.stop in first else math.inf
+        since = crossing.lasting_at if crossing.scenario in sampled else crossing.at
+        last = since + verdict.bound_ms / 1000
+        if at < math.inf:
+            verdict.blind_ms.append(1000 * max(0.0, at - since))
+        if at == math.inf or last < ends[crossing.scenario] <= at:
             verdict.missed.append(crossing.stop)
-            continue
-        at = first[crossing.stop].at
-        since = _longest(crossing, at) if crossing.scenario in sampled else at - crossing.at
-        verdict.blind_ms.append(1000 * max(0.0, since))
-        if 1000 * since > verdict.bound_ms:
+        elif at > last:
             verdict.late.append(crossing.stop)
     return list(judged.values()), false
-
-
-def _longest(crossing: Crossing, until: float) -> float:
-    """Seconds for which the price stood at the stop or below without a break, at most, before `until`."""
-    return max((min(ended, until) - begun for begun, ended in crossing.stretches if begun < until), default=0.0)

@@ -20,8 +20,14 @@ SENTINEL: Final = (9_999 << 8) | 9
 """An index, whose packets carry the exchange's time."""
 _DAY: Final = date(2026, 3, 2)
 _FALL: Final = 0.10
-"""Over the run every price falls by a tenth, and all stops lie on its way."""
-_NOISE: Final = 0.002
+"""Over the run every price falls by a tenth, and all stops lie on its way: from its first seconds on, so that those of
+the first scenario stand as long as the others'."""
+WAVER_SECONDS: Final = 0.6
+"""For so long a price that falls to a stop may be above it and below it in turn. Fresh noise that is not small against
+the fall would leave no price at a stop for long, and hide it from whoever judges how long nobody saw it."""
+LASTING_SECONDS: Final = 1.0
+"""A price that stood at a stop for this long stays there: the fall has passed the noise."""
+_SECONDS: Final = 300.0
 _MOVING: Final = 0.2
 """Of the instruments at each step."""
 LIMIT: Final = 0.2
@@ -46,6 +52,11 @@ class Crossing:
         """The first moment."""
         return self.stretches[0][0]
 
+    @property
+    def lasting_at(self) -> float:
+        """The moment from which the price stayed there (for LASTING_SECONDS at least); infinity when it never did."""
+        return next((begun for begun, ended in self.stretches if ended - begun >= LASTING_SECONDS), _LASTS)
+
     def trade(self, price: int, now: float) -> None:
         """The instrument traded again."""
         begun, ended = self.stretches[-1]
@@ -58,7 +69,9 @@ class Crossing:
 class Market:
     """Falling prices, all from one seed. Wire units: paise."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, seconds: float = _SECONDS) -> None:
+        """`seconds`: how long the whole fall takes."""
+        self._noise: Final = _FALL * WAVER_SECONDS / seconds / 2
         self._dice = Random(f"market {seed}")
         self.tokens: Final = [(number << 8) | 1 for number in range(1, INSTRUMENTS + 1)]
         self.first: Final = {token: self._dice.randrange(100_000, 300_000) for token in self.tokens}
@@ -70,7 +83,7 @@ class Market:
         for place, token in enumerate(self.tokens):
             self._levels[token] = sorted(
                 (
-                    int(self.first[token] * self._dice.uniform(1 - 0.95 * _FALL, 1 - 0.05 * _FALL)),
+                    int(self.first[token] * self._dice.uniform(1 - 0.95 * _FALL, 1 - 0.01 * _FALL)),
                     place + INSTRUMENTS * n,
                 )
                 for n in range(STOPS_EACH)
@@ -109,7 +122,7 @@ class Market:
             moved = list(self.tokens)
         for token in moved:
             fall = 1 - _FALL * min(1.0, done)
-            noise = 0.0 if done >= 1 else self._dice.gauss(0.0, _NOISE)
+            noise = 0.0 if done >= 1 else self._dice.uniform(-self._noise, self._noise)
             self._trade(token, int(self.first[token] * (fall + noise)), now, scenario)
         self._past.append((now, {token: self.prices[token] for token in moved}))
         return moved

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from typing import Final
 from benchmarks.chaos_feed.feed import STEP_SECONDS, Feed
 from benchmarks.chaos_feed.judge import Judged, Seen, judge
 from benchmarks.chaos_feed.market import Market
-from benchmarks.chaos_feed.scenarios import KILLED, REST_SECONDS, SCENARIOS, STEADY, Scenario
+from benchmarks.chaos_feed.scenarios import KILLED, REST_SECONDS, SCENARIOS, STEADY, Scenario, total_seconds
 
 EYES: Final = 2
 _KILL_SECONDS: Final = 10.0
@@ -100,7 +101,7 @@ async def run(
     Raises:
         TimeoutError: the watchers do not start.
     """
-    market = Market(seed)
+    market = Market(seed, seconds=total_seconds(scenarios))
     feed, seen = Feed(market, seed), list[Seen]()
     await feed.serve()
     task = json.dumps({"url": feed.url, "api_url": feed.api_url, "seed": seed, "is_careless": is_careless})
@@ -109,14 +110,14 @@ async def run(
         eye.log.unlink(missing_ok=True)
     living = [asyncio.create_task(eye.live()) for eye in eyes]
     try:
-        kills = await _play(feed, eyes, scenarios, progress)
+        kills, ends = await _play(feed, eyes, scenarios, progress)
         await _end(feed, progress, calm_seconds)
     finally:
         for life in living:
             life.cancel()
         await asyncio.wait(living)
         await feed.close()
-    judged, false = judge(list(market.crossed.values()), seen, _with_steady(scenarios))
+    judged, false = judge(list(market.crossed.values()), seen, _with_steady(scenarios), ends)
     return Outcome(seed, market.stops, judged, false, feed.dials, feed.quotes_answered, feed.quotes_refused, kills)
 
 
@@ -135,9 +136,9 @@ def _with_steady(scenarios: Sequence[Scenario]) -> list[Scenario]:
 
 async def _play(
     feed: Feed, eyes: Sequence[_Eye], scenarios: Sequence[Scenario], progress: Callable[[str], None]
-) -> int:
-    """The market's life. How many watchers were killed."""
-    total = sum(scenario.seconds + REST_SECONDS for scenario in scenarios)
+) -> tuple[int, dict[str, float]]:
+    """The market's life. How many watchers were killed, and when each scenario was over; what is steady goes on."""
+    total, ends = total_seconds(scenarios), {STEADY: math.inf}
     feed.begin(STEADY)
     progress(f"{len(eyes)} watchers start; {feed.market.stops} stops")
     await _until_ready(feed, eyes)
@@ -155,9 +156,10 @@ async def _play(
                 done = (now - began) / total
                 feed.tell(feed.market.step(min(done, 0.999), now, scenario.name))
                 await asyncio.sleep(STEP_SECONDS)
+            ends.setdefault(name, time.monotonic())
             if name == KILLED:
                 await _until_ready(feed, eyes)
-    return kills
+    return kills, ends
 
 
 async def _end(feed: Feed, progress: Callable[[str], None], calm_seconds: float) -> None:

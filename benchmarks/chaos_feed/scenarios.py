@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,8 +29,9 @@ class Scenario:
     bound_ms: float
     seconds: float = 12.0
     is_sampled: bool = False
-    """The feed does not show every price, so what was at a stop only between two quotes nobody can see. Otherwise time
-    counts from the first price at or below the stop, however short it stood there."""
+    """The feed does not show every price, so what was at a stop only between two quotes nobody can see: time counts
+    from the moment from which the price stayed there. Otherwise it counts from the first price at or below the stop,
+    however short it stood there. A sampled scenario is longer than its bound: who sees nothing in it is found out."""
 
 
 SCENARIOS: Final = (
@@ -51,3 +53,8 @@ SCENARIOS: Final = (
 )
 REST_SECONDS: Final = 5.0
 """Steady after each, so that the next begins with a feed that works; stops crossed meanwhile are the scenario's."""
+
+
+def total_seconds(scenarios: Sequence[Scenario]) -> float:
+    """How long the market falls."""
+    return sum(scenario.seconds + REST_SECONDS for scenario in scenarios)

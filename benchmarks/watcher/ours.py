@@ -1,5 +1,6 @@
 """The watcher itself, as a client of the benchmark: its socket, table, index and guard, while stops change a hundred
-times a second, prices are published to a real Valkey and metrics are counted, all on the one event loop as in the task.
+times a second and everything runs beside them that the task runs on its one event loop (`beside`), prices going to a
+real Valkey. Garbage is collected as in the product.
 
 Run as `python -m benchmarks.watcher.ours`; reads its task from standard input and prints what it found.
 """
@@ -12,7 +13,7 @@ import gc
 import io
 import os
 import random
-import ssl
+import sys
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -23,15 +24,12 @@ from uuid import UUID
 
 import uvloop
 
-from algotrading.adapters.clock import SystemClock
 from algotrading.contracts.messages import StopChange
+from benchmarks.watcher.beside import Beside
 from benchmarks.watcher.found import Found, Stretch
 from benchmarks.watcher.task import HIGHEST_STOP, Task, age_of, tokens
 from fargate_listener.counters import Counters
-from fargate_listener.feed_account import FeedCredentials
-from fargate_listener.kite_socket import KiteSocket, dial
-from fargate_listener.market_table import MarketTable
-from fargate_listener.price_publisher import PricePublisher
+from fargate_listener.market_table import Counted, MarketTable
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 
@@ -41,6 +39,8 @@ _PREPARED = 2_000
 _FIRST_PRICE = Struct(">I")
 _FIRST_PRICE_AT = 8
 DAY = date(2026, 3, 2)
+_TURN_SECONDS = 0.0005
+"""As the task has it (fargate_listener.run)."""
 
 
 def change_of(number: int, names: Sequence[int], wire_stop: int) -> StopChange:
@@ -59,13 +59,31 @@ def change_of(number: int, names: Sequence[int], wire_stop: int) -> StopChange:
     )
 
 
+class SummedTable(MarketTable):
+    """Knows all ticks, also those that the metrics took away."""
+
+    taken = 0
+
+    def take_counted(self) -> Counted:
+        """See MarketTable."""
+        counted = super().take_counted()
+        self.taken += counted.ticks
+        return counted
+
+    @property
+    def ticks(self) -> int:
+        """Since the beginning."""
+        self.take_counted()
+        return self.taken
+
+
 class Client:
-    """A watcher's heart, and what it is made to do beside ticks."""
+    """A watcher, and what it is made to do beside ticks."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.table, self.counters = MarketTable(), Counters()
-        self.guard = StopGuard(table=self.table, report=_refuse, counters=self.counters)
+        self.table, self.ages = SummedTable(), list[int]()
+        self.guard = StopGuard(table=self.table, report=_refuse, counters=Counters())
         self.watchlist = Watchlist(self.guard, time.monotonic)
         self.dice = random.Random(7)
         self.names = tokens()
@@ -80,7 +98,6 @@ class Client:
             ).model_dump_json()
             for _ in range(_PREPARED)
         ]
-        self.ages: list[int] = []
 
     def on_frames(self, frames: Sequence[bytes], received: float) -> None:
         """The product's path, and then how old each frame's news was."""
@@ -93,36 +110,18 @@ class Client:
     async def run(self) -> Found:
         """Connect, and watch for the task's seconds."""
         task = self.task
-        context = ssl.create_default_context(cafile=task.certificate or None)
         on_frames = self.on_frames if task.pace else self.guard.on_frames
-        socket = await dial(
-            task.url,
-            FeedCredentials("key", "token"),
-            lambda: KiteSocket(on_frames=on_frames, on_text=_ignore, monotonic=time.monotonic),
-            context,
-        )
-        socket.subscribe(self.names)
-        publisher = PricePublisher(
-            address=("127.0.0.1", task.redis_port),
-            tls=False,
-            table=self.table,
-            watchlist=self.watchlist,
-            clock=SystemClock(),
-            counters=self.counters,
-        )
-        beside = [asyncio.create_task(publisher.run()), asyncio.create_task(self._change_stops())]
-        gc.collect()
-        gc.freeze()
+        beside = Beside(task, table=self.table, guard=self.guard, watchlist=self.watchlist, on_frames=on_frames)
+        await beside.start()
+        changing = asyncio.create_task(self._change_stops())
         await asyncio.sleep(task.warm_seconds)
-        self.table.take_counted()
+        before = self.table.ticks
         self.ages.clear()
         stretch = Stretch()
         await asyncio.sleep(task.seconds)
-        found = stretch.end(self.table.take_counted().ticks, self.ages)
-        for work in beside:
-            work.cancel()
-        await publisher.leave()
-        socket.abort()
+        found = stretch.end(self.table.ticks - before, self.ages)
+        changing.cancel()
+        await beside.end()
         return found
 
     async def _change_stops(self) -> None:
@@ -144,6 +143,8 @@ def main() -> None:
     task = Task.read()
     if task.core is not None:
         os.sched_setaffinity(0, {task.core})
+    gc.disable()  # As the task does: `collector` takes over.
+    sys.setswitchinterval(_TURN_SECONDS)
     client = Client(task)
     with contextlib.redirect_stderr(io.StringIO()):
         found = uvloop.run(client.run())

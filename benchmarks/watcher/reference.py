@@ -3,9 +3,65 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from struct import unpack_from
+from typing import NamedTuple
 
 from fargate_listener.stop_index import Fall, Rise, Threshold, TrailingFall, TrailingRise
+
+_STAMP_AT = {184: 60, 32: 28}
+"""Where the exchange's time stands, by a packet's length; the others carry none."""
+_LENGTHS = {8, 28, 32, 44, 184}
+_HIGHEST_PRICE = 2**31 - 1
+
+
+class Told(NamedTuple):
+    """What a packet says."""
+
+    token: int
+    price: int
+    stamp: int
+    """The exchange's time, Unix seconds; 0 without one."""
+
+
+def packets_of(frame: bytes) -> Iterator[Told]:
+    """The packets that a frame has whole; one that claims to go on beyond its end is none, and ends it."""
+    count, at = int.from_bytes(frame[:2], "big") if len(frame) >= 2 else 0, 2
+    for _ in range(count):
+        length, packet = int.from_bytes(frame[at : at + 2], "big"), frame[at + 2 :]
+        if len(frame) < at + 2 or len(packet) < length:
+            return
+        if length in _LENGTHS:
+            token, price = unpack_from(">II", packet)
+            yield Told(token, price, unpack_from(">I", packet, _STAMP_AT[length])[0] if length in _STAMP_AT else 0)
+        at += 2 + length
+
+
+@dataclass
+class Belief:
+    """Which prices are believed: neither zero, absurd or beyond the day's limits, nor stale or out of order."""
+
+    limits: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Lowest and highest price by instrument."""
+    stamps: dict[int, int] = field(default_factory=dict)
+    """The newest that was believed, by instrument."""
+    oldest: int = 0
+    newest: int = 0
+    """What stamps may say now."""
+
+    def believes(self, told: Told) -> bool:
+        """Whether that is a price. A stamp of the future is none, but takes nothing from its price."""
+        lowest, highest = self.limits.get(told.token, (1, _HIGHEST_PRICE))
+        if not max(1, lowest) <= told.price <= min(_HIGHEST_PRICE, highest):
+            return False
+        if told.stamp == 0:
+            return True
+        if told.stamp < max(self.oldest, self.stamps.get(told.token, 0)):
+            return False
+        if told.stamp <= self.newest:
+            self.stamps[told.token] = told.stamp
+        return True
 
 
 @dataclass

@@ -20,8 +20,8 @@ from benchmarks.watcher.task import Task, frame, message, packet, price_at, toke
 _CHUNK = 1 << 18
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, section 1.3."""
-_FEW = 64
-"""Frames in turn, where each carries another price."""
+_GREETED = 300
+"""Instruments in a frame."""
 
 
 def main() -> None:
@@ -40,6 +40,7 @@ def main() -> None:
     _shake_hands(client)
     _read_subscription(client)
     with contextlib.suppress(OSError):
+        _greet(client, task)
         if task.pace:
             _send_paced(client, task)
         else:
@@ -72,6 +73,14 @@ def _read_subscription(client: socket.socket) -> None:
         threading.Thread(target=drain, daemon=True).start()
 
 
+def _greet(client: socket.socket, task: Task) -> None:
+    """A broker first tells the last price of everything that was subscribed to."""
+    names, price = tokens(), price_at(time.monotonic_ns() // 1000)
+    for begin in range(0, len(names), _GREETED):
+        packets = [packet(task.kind, token, price) for token in names[begin : begin + _GREETED]]
+        client.sendall(message(frame(packets)))
+
+
 def _flood(client: socket.socket, task: Task) -> None:
     dice, names = random.Random(7), tokens()
     messages = [
@@ -96,8 +105,10 @@ def _flood(client: socket.socket, task: Task) -> None:
 
 def _send_paced(client: socket.socket, task: Task) -> None:
     """One frame at a time, at its instant; the core is this process's own, so it spins."""
-    dice, names = random.Random(7), tokens()
-    chosen = [dice.sample(names, task.packets) for _ in range(_FEW)]
+    names = tokens()
+    random.Random(7).shuffle(names)
+    # Every instrument in its turn: one that never ticks is stale, and read from quotes.
+    chosen = [names[begin : begin + task.packets] for begin in range(0, len(names), task.packets)]
     interval = 1_000_000_000 * task.packets // task.pace
     due = time.monotonic_ns()
     turn = 0
@@ -105,7 +116,7 @@ def _send_paced(client: socket.socket, task: Task) -> None:
         while (now := time.monotonic_ns()) < due:
             pass
         price = price_at(now // 1000)
-        client.sendall(message(frame([packet(task.kind, token, price) for token in chosen[turn % _FEW]])))
+        client.sendall(message(frame([packet(task.kind, token, price) for token in chosen[turn % len(chosen)]])))
         turn += 1
         # Behind by more than a little: the rest of the delay is not made up for, or a burst would follow.
         due = max(due + interval, now - 50 * interval)

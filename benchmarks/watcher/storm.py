@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 
 from algotrading.adapters.clock import SystemClock
-from algotrading.contracts.messages import OrderCommand
+from benchmarks.watcher.memory_queue import MemoryQueue
 from benchmarks.watcher.ours import change_of
 from benchmarks.watcher.task import HIGHEST_STOP, frame, packet, tokens
 from fargate_listener.counters import Counters
@@ -55,22 +55,9 @@ class Storm:
         return 1000 * self.hits / LARGEST_BATCH / self.handed_ms
 
 
-class _Memory:
-    """A queue that takes everything at once."""
-
-    def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
-        """See hit_queue.HitQueue. Made into text, as for SQS."""
-        for command in commands:
-            command.model_dump_json()
-        return ()
-
-    def probe(self) -> None:
-        """Always there."""
-
-
 def measure_storm(*, rounds: int, hits: int = HITS) -> Storm:
     """`hits` stops over 3,000 instruments, and one frame that reaches every one of them."""
-    in_memory = [_once(_Memory, hits) for _ in range(rounds)]
+    in_memory = [_once(MemoryQueue, hits) for _ in range(rounds)]
     with _emulated_sqs() as aws:
         _, handed_ms = _once(lambda: _open_queue(aws), hits)
     return Storm(

@@ -21,7 +21,8 @@ from uuid import UUID
 import numpy as np
 
 from algotrading.adapters.clock import SystemClock
-from algotrading.contracts.messages import OrderCommand, StopChange
+from algotrading.contracts.messages import StopChange
+from benchmarks.watcher.memory_queue import MemoryQueue
 from benchmarks.watcher.ours import DAY, change_of
 from benchmarks.watcher.task import HIGHEST_STOP, frame, packet, tokens
 from fargate_listener.collector import Collector, resident_bytes
@@ -58,19 +59,6 @@ class Evening:
     seconds: float
 
 
-class _Taken:
-    """A queue that takes everything at once."""
-
-    def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
-        """See hit_queue.HitQueue."""
-        for command in commands:
-            command.model_dump_json()
-        return ()
-
-    def probe(self) -> None:
-        """Always there."""
-
-
 class Week:
     """The watcher's heart, over several days."""
 
@@ -81,7 +69,7 @@ class Week:
         self._names, self._dice = tokens(), random.Random(11)
         self._frames = [self._frame() for _ in range(_FRAMES)]
         self._counters = Counters()
-        self._sender = HitSender(open_queue=_Taken, clock=SystemClock(), monotonic=lambda: self._now)
+        self._sender = HitSender(open_queue=MemoryQueue, clock=SystemClock(), monotonic=lambda: self._now)
         self._sender.start()
         self._table = MarketTable()
         self._guard = StopGuard(table=self._table, report=self._sender.put, counters=self._counters)
