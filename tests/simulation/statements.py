@@ -21,11 +21,10 @@ _SENTENCES = {
     NoticeKind.BOUGHT: (
         rf": (?P<verb>bought) {_QUANTITY} of (?P<asked>\d+)(?: at [^;]+)?; the rest was not filled\.$",
         rf": (?P<verb>bought) {_QUANTITY}(?: at \S+ on average)?\.$",
+        rf": (?P<verb>bought) {_QUANTITY} of (?P<asked>\d+)(?: at \S+ on average)?\.$",
     ),
-    NoticeKind.PARTLY_SOLD: (
-        rf": (?P<verb>sold) {_QUANTITY} of (?P<asked>\d+) so far",
-        rf": (?P<verb>sold) {_QUANTITY}[^:]*: all that the buy has bought so far",
-    ),
+    NoticeKind.PARTLY_SOLD: (rf": (?P<verb>sold) {_QUANTITY} of (?P<asked>\d+) so far",),
+    NoticeKind.SOLD_SO_FAR: (rf": (?P<verb>sold) {_QUANTITY}[ ,;]",),
     NoticeKind.SOLD: (rf": (?P<verb>sold) {_QUANTITY}[ .]",),
     NoticeKind.ORDER_UNKNOWN: (
         rf": it is not known yet whether the {_ORDER} of {_QUANTITY} was placed",

@@ -96,6 +96,12 @@ def still_buying(quantity: int) -> Cycle:
     return replace(cycle, intents=(entry, *cycle.intents[1:]))
 
 
+def beside_an_open_entry(quantity: int) -> Cycle:
+    cycle = bought(quantity)
+    surfaced = make_intent(cycle, attempt=2, state=IntentState.ACCEPTED, broker_status=BrokerStatus.OPEN)
+    return replace(cycle, intents=(*cycle.intents, surfaced))
+
+
 def accepted(leg: Leg, quantity: int, late: str | None = None) -> Tell:
     cycle = pending(leg, quantity)
     (found,) = tell.accepted(replace(cycle, claim=ExitReason.KILL), cycle.intents[0], late)
@@ -107,9 +113,10 @@ SAID = [
     (accepted(Leg.EXIT, 7), Statement(0, 7, order="sell")),
     (partly(Leg.ENTRY, 3, 7), Statement(0, 3, 7, verb="bought")),
     (partly(Leg.EXIT, 3, 7), Statement(0, 3, 7, verb="sold")),
-    (tell.sold(still_buying(4))[0], Statement(1, 4, verb="sold")),
+    (tell.sold(still_buying(4))[0], Statement(0, 4, verb="sold")),
     (tell.bought(bought(4)), Statement(0, 4, ASKED, verb="bought")),
     (tell.bought(bought(ASKED)), Statement(1, ASKED, verb="bought")),
+    (tell.bought(beside_an_open_entry(4)), Statement(2, 4, ASKED, verb="bought")),
     (tell.sold(sold(bought(ASKED), ASKED))[0], Statement(0, ASKED, verb="sold")),
     (tell.unknown(IDLE, make_intent(IDLE, Leg.STOP, quantity=5)), Statement(0, 5, order="stop order")),
     (unshown(Leg.EXIT, 5), Statement(1, 5, order="sell")),

@@ -102,10 +102,12 @@ def _is_true(kind: NoticeKind, stated: Statement, moment: Moment) -> bool:
             # Of what surfaces after it was proven absent nobody can know.
             in_full = stated.quantity >= moment.cycle.plan.quantity
             is_asked = stated.asked is None if in_full else stated.asked == moment.cycle.plan.quantity
-            return is_asked and 0 < stated.quantity <= moment.bought and stated.quantity >= moment.in_time
-        case NoticeKind.PARTLY_SOLD if stated.asked is not None:
-            return _is_partly(moment.traded.exits, stated, moment.at)
+            # Another entry, which surfaced late, may be buying still.
+            is_all = stated.quantity >= moment.in_time or bool(moment.cycle.open_intents(Leg.ENTRY))
+            return is_asked and 0 < stated.quantity <= moment.bought and is_all
         case NoticeKind.PARTLY_SOLD:
+            return _is_partly(moment.traded.exits, stated, moment.at)
+        case NoticeKind.SOLD_SO_FAR:
             return 0 < stated.quantity == moment.traded.sold(moment.at)
         case NoticeKind.SOLD:
             return 0 < stated.quantity == moment.traded.sold(moment.at) and moment.held <= 0

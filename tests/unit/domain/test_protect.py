@@ -472,6 +472,20 @@ class TestEntryOfUnknownFate:
 
         assert (cycle.state, cycle.wanted, cycle.is_armed) == (CycleState.ENTERING, ExitReason.STOPLOSS, True)
 
+    @pytest.mark.parametrize(("held", "is_told"), [(0, False), (None, False), (-10, True)])
+    def test_what_was_sold_upon_positions_is_not_bought_back_because_the_book_never_showed_the_buy(
+        self, held: int | None, is_told: bool
+    ) -> None:
+        sold = want_out(self.entering(held_before=0), held=10).cycle
+        absent = replace(sold.intents[0], state=IntentState.NOT_PLACED, clean_reads=2)
+        exit_ = replace(sold.intents[-1], state=IntentState.DONE, broker_status=BrokerStatus.COMPLETE, filled=10)
+        flat = replace(sold, state=CycleState.FLAT, intents=(absent, exit_))
+
+        decision = look(flat, held=held)
+
+        kinds_told = [effect.kind for effect in decision.effects if isinstance(effect, Tell)]
+        assert kinds_told == (["oversold"] if is_told else [])
+
     @pytest.mark.parametrize(("held", "quantity"), [(5, 5), (10, None), (4, None)])
     def test_of_its_other_half_only_what_positions_show_without_the_first_is_sold(
         self, held: int, quantity: int | None

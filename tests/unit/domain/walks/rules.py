@@ -78,6 +78,10 @@ class Witness:
             _refuse(not asked, f"untrue, no cancellation was asked for: {text}")
         if "all that was bought so far" in text:
             _refuse(cycle.bought != cycle.sold + cycle.closed_outside, f"untrue, it is not all: {text}")
+        if tell.kind is NoticeKind.OVERSOLD:
+            # What a sale that the book did not show in time sold counts as sold by hand, and again when it surfaces.
+            is_true = self.broker.was_oversold or cycle.closed_outside
+            _refuse(not is_true, f"untrue, nothing was oversold: {text}")
         if "the market does not take them" in text:
             _refuse(sum(map(_is_unfilled, cycle.intents)) < 2, f"untrue, the exits were filled: {text}")
         if self._is_prompt:
@@ -87,7 +91,6 @@ class Witness:
         is_sold = tell.kind is NoticeKind.SOLD
         more_may_come = self.broker.may_buy and self.broker.bought + self.broker.may_buy > cycle.sold
         _refuse(is_sold and more_may_come, f"untrue, an entry lives that may buy more: {tell.text}")
-        _refuse(tell.kind is NoticeKind.OVERSOLD, f"untrue, nothing was oversold: {tell.text}")
 
     # --- the end ----------------------------------------------------------------------------------
     # On late walks a sale that the book never showed in time counts as one by hand, since positions show less.

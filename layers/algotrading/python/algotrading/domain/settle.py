@@ -153,6 +153,8 @@ def _settle_end(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     if strays:
         return cancel_now(cycle, strays, look.now, policy)
     if cycle.open_quantity < 0:
+        if _may_have_bought_unseen(cycle, look):
+            return Decision(cycle)
         more = -cycle.open_quantity
         return _tell_oversold(cycle, f"{more} more were sold than were bought: buy {more} back")
     if look.held is None or cycle.is_verified:
@@ -162,6 +164,16 @@ def _settle_end(cycle: Cycle, look: Look, policy: Policy) -> Decision:
         return Decision(verified)
     why = f"the broker shows {-look.held} more sold than bought: buy them back, unless you meant it"
     return _tell_oversold(verified, why)
+
+
+def _may_have_bought_unseen(cycle: Cycle, look: Look) -> bool:
+    """Whether what was sold beyond what is known to be bought may come of an entry that the book proved absent, and
+    that was sold upon positions: they have to be looked at before anybody is told to buy back, and show no less than
+    before the entry where it has bought after all."""
+    given_up = any(intent.leg is Leg.ENTRY and intent.state is IntentState.NOT_PLACED for intent in cycle.intents)
+    if not given_up or cycle.held_before is None or cycle.is_verified:
+        return False
+    return look.held is None or look.held >= cycle.held_before
 
 
 def _neutralise(cycle: Cycle) -> Decision:

@@ -80,7 +80,8 @@ def sold(cycle: Cycle) -> tuple[Tell, ...]:
 
 def _what_may_follow(cycle: Cycle) -> str:
     if cycle.bought:
-        return ", all that was bought so far; the rest of the buy is being cancelled, and what it still buys is sold"
+        everything = ", all that was bought so far" if cycle.open_quantity == 0 else ""
+        return f"{everything}; the rest of the buy is being cancelled, and what it still buys is sold"
     return "; the broker's order book does not show the buy yet, and what else it has bought is sold when it does"
 
 
