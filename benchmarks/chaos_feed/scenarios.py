@@ -16,9 +16,9 @@ _QUOTED: Final = 4_000.0
 _COVERED: Final = 7_000.0
 """The same after three seconds of doubt (fargate_listener.liveness.DOUBTFUL_SECONDS)."""
 _CONTRADICTED: Final = 25_000.0
-"""Every price is wrong and nothing else is: samples of 50 instruments are compared at every second turn of the key,
-which takes 4.6 s, so that the 150 have theirs within 14 s. Each is compared again after 5 s, with the third turn, and
-covered from then on."""
+"""Every price is wrong and nothing else is: each watcher compares samples of 50 instruments every 4.8 s, two in seven
+seconds at worst (docs/watcher.md), so that the 150 have theirs within 15 to 21 s from one of the two. Each is compared
+again after 5 s, with the next turn, and covered from then on."""
 
 
 @dataclass(frozen=True, slots=True)
