@@ -215,6 +215,8 @@ class Beside:
             while self._cover.unlimited():
                 await self._cover.ask()
                 self._leapt += 1.0
+                # Where there is nothing to ask for nobody waits, and what was asked for may not have been told yet.
+                await asyncio.sleep(0)
 
     async def _repeat(self) -> None:
         while True:
